@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from videonet.data import transforms
+from videonet.data.transforms import Box, Spatial
+
+
+def frame(height, width):
+    """Each pixel tells its place: channel 0 its row, channel 1 its column."""
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([rows, columns, torch.full_like(rows, 7)], dim=2).to(torch.uint8)
+
+
+def test_cut_and_flip_are_exact():
+    out = Spatial(Box(10, 20, 4, 6), (4, 6), flip=True)(frame(40, 60))
+    assert out.shape == (4, 6, 3)
+    assert out[:, :, 0].tolist() == [[row] * 6 for row in range(10, 14)]
+    assert out[0, :, 1].tolist() == [25, 24, 23, 22, 21, 20]
+
+
+def test_one_draw_is_cut_before_it_is_resized():
+    out = Spatial(Box(0, 32, 64, 64), (32, 32))(frame(64, 128))
+    assert out.shape == (32, 32, 3)
+    assert out.dtype == torch.uint8
+    assert out[:, :, 1].min() >= 32
+    assert out[:, :, 1].max() <= 96
+
+
+@pytest.mark.parametrize("source", [(240, 320), (320, 240), (37, 200), (16, 16)])
+def test_random_geometry_stays_inside_the_frame(source):
+    rng = np.random.default_rng(0)
+    image = frame(*source)
+    for _ in range(30):
+        for spatial in (
+            transforms.resized_crop(source, 32, (0.1, 1.0), (0.75, 4 / 3), False, rng),
+            transforms.jittered_crop(source, 32, (36, 48), True, rng),
+            transforms.scaled_letterbox(source, 32, (0.3, 1.0), False, rng),
+        ):
+            box = spatial.box
+            assert 0 <= box.top <= box.top + box.height <= source[0]
+            assert 0 <= box.left <= box.left + box.width <= source[1]
+            assert spatial(image).shape == (32, 32, 3)
+
+
+def test_resized_crop_keeps_to_its_area():
+    rng = np.random.default_rng(1)
+    boxes = [transforms.resized_crop((200, 200), 32, (0.25, 0.5), (1.0, 1.0), False, rng).box for _ in range(200)]
+    shares = [box.height * box.width / 40000 for box in boxes]
+    assert 0.24 < min(shares) < 0.27
+    assert 0.48 < max(shares) < 0.52
+
+
+def test_letterbox_shows_the_whole_frame_once():
+    out = transforms.centred_letterbox((30, 60), 20)(torch.full((30, 60, 3), 200, dtype=torch.uint8))
+    assert out.shape == (20, 20, 3)
+    assert (out[5:15] == 200).all()
+    assert (out[:5] == 0).all()
+    assert (out[15:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "crops", "expected"),
+    [
+        ((32, 48), 1, [(0, 8)]),
+        ((32, 48), 3, [(0, 0), (0, 8), (0, 16)]),
+        ((48, 32), 3, [(0, 0), (8, 0), (16, 0)]),
+        ((40, 40), 1, [(4, 4)]),
+    ],
+)
+def test_uniform_crops(size, crops, expected):
+    assert [(box.top, box.left) for box in transforms.uniform_crops(size, 32, crops)] == expected
+
+
+def test_a_crop_larger_than_the_frame_is_an_error():
+    with pytest.raises(ValueError, match="a crop of 64 does not fit a frame of 32x80"):
+        transforms.uniform_crops((32, 80), 64, 1)
+
+
+@pytest.mark.parametrize(("source", "size"), [((144, 180), (72, 90)), ((180, 144), (90, 72)), ((100, 333), (72, 240))])
+def test_short_side_resize(source, size):
+    assert transforms.short_side_resize(source, 72).size == size

@@ -1,0 +1,105 @@
+"""The command line: `videonet {train,test,extract,predict,info,make-demo-data}`; `tools/*.py` are the same verbs.
+
+Exit codes: 0 done, 2 the user's input is wrong (one message, no traceback), 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    # imported late, so that --help and a mistyped flag answer at once
+    from videonet.config import ConfigError
+    from videonet.data.lists import ListError
+    from videonet.decode.reader import VideoError
+    from videonet.engine.checkpoint import CheckpointError
+    from videonet.engine.files import OutputError
+    from videonet.engine.log import setup_logging
+    from videonet.engine.train import TrainingError
+
+    setup_logging(quiet=arguments.quiet)
+    try:
+        return _run(arguments)
+    except (CheckpointError, ConfigError, ListError, OutputError, TrainingError, VideoError) as error:
+        print(f"videonet {arguments.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(a: argparse.Namespace) -> int:
+    from videonet import commands
+
+    match a.command:
+        case "train":
+            commands.train(a.cfg, [*a.opts, *a.settings], a.resume, a.print_config)
+        case "test":
+            commands.test(a.cfg, [*a.opts, *a.settings], a.checkpoint, a.out, a.print_config)
+        case "extract":
+            commands.extract_features(a.checkpoint, a.videos, a.out, a.feature, a.clips, a.opts)
+        case "predict":
+            return commands.predict(a.checkpoint, a.video, a.topk, a.json, a.opts)
+        case "info":
+            commands.info(a.name, a.num_classes, a.json)
+        case "make-demo-data":
+            commands.make_demo_data(a.folder)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="videonet", description="Video action recognition: train, test, use.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--quiet", action="store_true", help="no progress, warnings only")
+    options = argparse.ArgumentParser(add_help=False, parents=[common])
+    options.add_argument("--opts", nargs="*", default=[], metavar="KEY VALUE", help="settings laid over the config")
+    configured = argparse.ArgumentParser(add_help=False, parents=[options])
+    configured.add_argument("--cfg", metavar="YAML", help="differences from the defaults (videonet/config/schema.py)")
+    configured.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings laid over the config")
+    configured.add_argument("--print-config", action="store_true", help="show every setting and its origin, then stop")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", parents=[configured], help="train a network")
+    train.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if it has one")
+
+    test = commands.add_parser("test", parents=[configured], help="multi-view test of a checkpoint")
+    test.add_argument("--checkpoint", required=True, metavar="PT")
+    test.add_argument("--out", metavar="DIR", help="where results go (default: the checkpoint's run)")
+
+    extract = commands.add_parser("extract", parents=[options], help="features of clips")
+    extract.add_argument("--checkpoint", required=True, metavar="PT")
+    extract.add_argument("--videos", required=True, nargs="+", metavar="PATH", help="files, folders or lists")
+    extract.add_argument("--out", required=True, metavar="DIR")
+    extract.add_argument("--feature", default="pooled", help="stem, stage1 ..., pooled (default) or logits")
+    extract.add_argument("--clips", type=_positive, default=10, help="clips a video, spread evenly (default 10)")
+
+    predict = commands.add_parser("predict", parents=[options], help="what is in these videos?")
+    predict.add_argument("video", nargs="+", help="files, folders or lists")
+    predict.add_argument("--checkpoint", required=True, metavar="PT")
+    predict.add_argument("--topk", type=_positive, default=5, help="classes shown (default 5)")
+    predict.add_argument("--json", action="store_true", help="print JSON")
+
+    info = commands.add_parser("info", parents=[common], help="parameters and operations of networks")
+    info.add_argument("name", nargs="*", help="network names or patterns such as 'iresnet3d*'; none: list all")
+    info.add_argument("--num-classes", type=_positive)
+    info.add_argument("--json", action="store_true", help="print JSON")
+
+    demo = commands.add_parser("make-demo-data", parents=[common], help="write the embedded default data")
+    demo.add_argument("folder")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

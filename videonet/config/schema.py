@@ -1,0 +1,194 @@
+"""What an experiment is: one frozen dataclass a section, every field typed and documented below it.
+
+A YAML holds differences from these defaults. Names (model, source) are checked against their tables
+in `videonet.build`; everything that numbers alone can tell is checked here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid")
+
+Positive = Annotated[int, Field(gt=0)]
+NonNegative = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NonNegativeFloat = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ModelConfig:
+    """The network."""
+
+    name: str = "iresnet3d50"
+    """A row of `videonet.list_models()`."""
+    wiring: Literal["paper", "released"] = "paper"
+    """ReLUs of the staged families: as the paper's Figure 1(c), or as the authors' released code runs them."""
+    width: Positive | None = None
+    """Channels of the stem and of stage 1's bottleneck; None: the family's own (64, CIFAR 16)."""
+    blocks: tuple[Positive, ...] | None = None
+    """Blocks a stage; None: those of the depth in the name."""
+    dropout: Share = 0.0
+    """Probability of dropping a pooled feature before the classifier."""
+    zero_init_residual: bool = False
+    """Start every residual branch at zero."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class DataConfig:
+    """Where the videos are and how they are read."""
+
+    source: str = "folder"
+    """A row of `videonet.data.sources.SOURCES`: how annotations are read."""
+    train: str | None = None
+    """Training videos: a folder of class folders, or a list file."""
+    val: str | None = None
+    """Videos on which training is watched and `best.pt` is chosen; None: not watched."""
+    test: str | None = None
+    """Videos of the final test; None: those of `val`."""
+    root: str | None = None
+    """Folder that relative paths in a list start from; None: the list's own folder."""
+    classes: str | None = None
+    """File of class names, one a line, in label order; None: folder names, or the labels themselves."""
+    holdout: Share = 0.2
+    """Folder source with neither `val` nor `test`: the share of each class set aside as `val`."""
+    workers: NonNegative = 2
+    """Loader processes a rank; 0: read in the training process."""
+    max_failed: Share = 0.1
+    """Training stops when more than this share of the training videos proved unreadable."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ClipConfig:
+    """What the network sees: one clip. Stored in the checkpoint and used by train, test, extract and predict alike."""
+
+    sampler: Literal["dense", "segment"] = "dense"
+    """dense: `frames` frames `stride` apart. segment: one frame from each of `frames` equal parts of the video (TSN)."""
+    frames: Positive = 16
+    """Frames a clip (T)."""
+    stride: Positive = 2
+    """Ticks of the timeline from one frame to the next (dense)."""
+    fps: PositiveFloat | None = None
+    """Ticks a second of the timeline; None: the video's own frames are the ticks."""
+    crop: Positive = 224
+    """Height and width of a clip in pixels (S)."""
+    short_side: Positive = 256
+    """Short side in pixels to which a test frame is resized before it is cropped; at least `crop`."""
+    fit: Literal["crop", "letterbox"] = "crop"
+    """crop: cut a square out of the frame. letterbox: keep the whole frame, padded to a square (long side = `crop`)."""
+    input: Literal["rgb", "centred", "difference"] = "rgb"
+    """rgb; centred: minus the clip's own temporal mean; difference: minus the frame before (the first frame gives 0)."""
+    mean: Triple = (0.45, 0.45, 0.45)
+    """Per-channel mean of RGB in [0, 1] (rgb input only: the others have zero mean by construction)."""
+    std: Triple = (0.225, 0.225, 0.225)
+    """Per-channel divisor."""
+
+    def __post_init__(self) -> None:
+        if self.fit == "crop" and self.short_side < self.crop:
+            raise ValueError(f"short_side {self.short_side} is below crop {self.crop}; raise it to at least the crop")
+        if min(self.std) <= 0:
+            raise ValueError(f"std {self.std} must be above 0 in every channel")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class AugmentConfig:
+    """Random geometry of a training clip; one draw a clip."""
+
+    crop: Literal["resized", "jitter"] = "resized"
+    """resized: a box of random area and aspect ratio. jitter: a random short side, then a random square (PySlowFast)."""
+    area: tuple[PositiveFloat, PositiveFloat] = (0.35, 1.0)
+    """Share of the frame's area that a resized crop covers: [least, most]."""
+    aspect: tuple[PositiveFloat, PositiveFloat] = (0.75, 1.3333333333333333)
+    """Width over height of a resized crop: [least, most]."""
+    short_side: tuple[Positive, Positive] = (256, 320)
+    """Short side in pixels of the jittered frame: [least, most]."""
+    flip: Share | None = None
+    """Probability of a horizontal flip; None: 0.5, or 0 where a class name says left or right."""
+
+    def __post_init__(self) -> None:
+        for name in ("area", "aspect", "short_side"):
+            least, most = getattr(self, name)
+            if least > most:
+                raise ValueError(f"{name} [{least}, {most}] must be [least, most]")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class OptimConfig:
+    """The optimizer and its schedule; the defaults are the paper's (section IV)."""
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    lr: PositiveFloat = 0.1
+    """Peak learning rate for the batch size of this file; never rescaled behind your back."""
+    momentum: Share = 0.9
+    """SGD momentum (AdamW: beta1)."""
+    nesterov: bool = False
+    weight_decay: NonNegativeFloat = 1e-4
+    schedule: Literal["multistep", "cosine"] = "multistep"
+    milestones: tuple[PositiveFloat, ...] = (30, 60, 80)
+    """Epochs at which the rate is multiplied by `gamma` (multistep)."""
+    gamma: PositiveFloat = 0.1
+    final_factor: Share = 0.0
+    """Share of the peak rate that is left at the last step (cosine)."""
+    warmup_epochs: NonNegativeFloat = 0
+    """The rate climbs in a line to its peak over these epochs."""
+    warmup_factor: Share = 0.1
+    """Share of the peak rate at the first step of the warm-up."""
+    clip_grad_norm: PositiveFloat | None = None
+    """Largest norm of the whole gradient; None: not clipped."""
+    label_smoothing: Share = 0.0
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TrainConfig:
+    """The training loop."""
+
+    epochs: Positive = 90
+    batch_size: Positive = 64
+    """Clips a step over all ranks together; must divide by the number of ranks."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    eval_every: Positive = 1
+    """Epochs between two looks at `data.val`."""
+    checkpoint_every: NonNegative = 0
+    """Steps between two mid-epoch checkpoints; 0: only at the end of each epoch."""
+    log_every: Positive = 10
+    """Steps between two log lines."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TestConfig:
+    """Multi-view test: clips x crops views of every video."""
+
+    __test__ = False  # not a pytest class
+
+    clips: Positive = 10
+    """Views in time, spread evenly over the video."""
+    crops: Literal[1, 3] = 3
+    """Views in space: the centre, or both ends of the long side as well."""
+    batch_size: Positive = 4
+    """Videos a batch, on each rank."""
+    max_views_per_forward: Positive = 32
+    """Bound on the views that are on the device at once."""
+    frame_order: Literal["normal", "shuffled", "reversed"] = "normal"
+    """Order of the frames inside each clip: does the model use time?"""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Config:
+    """One experiment."""
+
+    output_dir: str = "runs/videonet"
+    seed: NonNegative = 0
+    """Every random draw is keyed on (seed, epoch, sample index)."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    clip: ClipConfig = ClipConfig()
+    augment: AugmentConfig = AugmentConfig()
+    optim: OptimConfig = OptimConfig()
+    train: TrainConfig = TrainConfig()
+    test: TestConfig = TestConfig()

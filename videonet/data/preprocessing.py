@@ -1,0 +1,63 @@
+"""The one preprocessing object of a model: how a video becomes the numbers the network sees.
+
+It is stored in the checkpoint and serves training, test, prediction and features alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+
+from videonet.decode.reader import Clip, Emit, VideoInfo, VideoReader
+
+from . import clips
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Sampling in time, geometry at test, and normalisation; fields as `videonet.config.schema.ClipConfig`."""
+
+    sampler: Literal["dense", "segment"]
+    frames: int
+    stride: int
+    fps: float | None
+    crop: int
+    short_side: int
+    fit: Literal["crop", "letterbox"]
+    input: Literal["rgb", "centred", "difference"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
+        """From what `to_dict` gave (also after a trip through JSON)."""
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a checkpoint."""
+        return asdict(self)
+
+    def ticks(self, info: VideoInfo) -> int:
+        """Length of the video's timeline: its frames, or its duration at `fps`."""
+        return info.frames if self.fps is None else max(1, round(info.duration_seconds * self.fps))
+
+    def read(self, reader: VideoReader, ticks: clips.Indices, emit: Emit) -> Clip:
+        """Frames on screen at these ticks (1-D)."""
+        if self.fps is None:
+            return reader.at_index(ticks.tolist(), emit)
+        return reader.at((ticks / self.fps).tolist(), emit)
+
+    def normalise(self, views: torch.Tensor) -> torch.Tensor:
+        """(N, 3, T, H, W) uint8 -> float32 of the same shape, on the tensor's device."""
+        if views.ndim != 5 or views.shape[1] != 3 or views.dtype != torch.uint8:
+            raise ValueError(f"expected uint8 (N, 3, T, H, W), got {views.dtype} {tuple(views.shape)}")
+        std = views.new_tensor(self.std, dtype=torch.float32).view(3, 1, 1, 1) * 255.0
+        x = views.float()
+        if self.input == "centred":
+            return (x - x.mean(dim=2, keepdim=True)) / std
+        if self.input == "difference":
+            return torch.diff(x, dim=2, prepend=x[:, :, :1]) / std
+        mean = views.new_tensor(self.mean, dtype=torch.float32).view(3, 1, 1, 1) * 255.0
+        return (x - mean) / std

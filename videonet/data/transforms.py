@@ -1,0 +1,118 @@
+"""Geometry of a clip: one random draw a clip, applied to every wanted frame as it leaves the decoder.
+
+All sizes are pixels, (height, width) in that order. Frames are uint8 (H, W, 3) and stay uint8.
+Resizing is torchvision v2's, bilinear and antialiased.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torchvision.transforms.v2 import functional as F
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle [top, top + height) x [left, left + width)."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, frames: torch.Tensor) -> torch.Tensor:
+        """(..., H, W, 3) -> (..., height, width, 3), a view."""
+        return frames[..., self.top : self.top + self.height, self.left : self.left + self.width, :]
+
+
+@dataclass(frozen=True)
+class Spatial:
+    """Cut `box` out of the source frame, resize it to `size`, flip it, and lay it on a black `canvas` at `offset`."""
+
+    box: Box
+    size: Size
+    flip: bool = False
+    canvas: Size | None = None
+    offset: tuple[int, int] = (0, 0)
+
+    def __call__(self, frame: torch.Tensor) -> torch.Tensor:
+        """(H, W, 3) uint8 -> (h, w, 3) uint8."""
+        image = self.box.cut(frame).permute(2, 0, 1)  # (3, h, w), still channels last in memory
+        if image.shape[1:] != self.size:
+            image = F.resize(image, list(self.size), antialias=True)
+        if self.flip:
+            image = F.horizontal_flip(image)
+        if self.canvas is not None:
+            (top, left), (height, width) = self.offset, self.canvas
+            image = F.pad(image, [left, top, width - left - self.size[1], height - top - self.size[0]])
+        return image.permute(1, 2, 0)
+
+
+def resized_crop(
+    source: Size, out: int, area: tuple[float, float], aspect: tuple[float, float], flip: bool, rng: np.random.Generator
+) -> Spatial:
+    """Random resized crop (Inception): a box of random area share and aspect ratio, resized to out x out."""
+    height, width = source
+    for _ in range(10):
+        target = rng.uniform(*area) * height * width
+        ratio = math.exp(rng.uniform(math.log(aspect[0]), math.log(aspect[1])))
+        w, h = round(math.sqrt(target * ratio)), round(math.sqrt(target / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            top, left = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+            return Spatial(Box(top, left, h, w), (out, out), flip)
+    h = min(height, round(width / aspect[0]))  # no box fitted: the largest centred one within the aspect range
+    w = min(width, round(height * aspect[1]))
+    return Spatial(Box((height - h) // 2, (width - w) // 2, h, w), (out, out), flip)
+
+
+def jittered_crop(
+    source: Size, out: int, short_side: tuple[int, int], flip: bool, rng: np.random.Generator
+) -> Spatial:
+    """Resize the short side to a random length, then cut a random out x out square (Simonyan and Zisserman 2014)."""
+    side = int(rng.integers(short_side[0], short_side[1] + 1))
+    edge = min(min(source), max(1, round(out * min(source) / side)))  # the square in source pixels
+    top, left = (int(rng.integers(0, length - edge + 1)) for length in source)
+    return Spatial(Box(top, left, edge, edge), (out, out), flip)
+
+
+def scaled_letterbox(
+    source: Size, out: int, area: tuple[float, float], flip: bool, rng: np.random.Generator
+) -> Spatial:
+    """The whole frame, shrunk to a random share of the area it could have, at a random place of the square."""
+    size = _fit_inside(source, out, math.sqrt(rng.uniform(*area)))
+    offset = int(rng.integers(0, out - size[0] + 1)), int(rng.integers(0, out - size[1] + 1))
+    return Spatial(Box(0, 0, *source), size, flip, (out, out), offset)
+
+
+def centred_letterbox(source: Size, out: int) -> Spatial:
+    """The whole frame, as large as fits, in the middle of the square."""
+    size = _fit_inside(source, out, 1.0)
+    return Spatial(Box(0, 0, *source), size, False, (out, out), ((out - size[0]) // 2, (out - size[1]) // 2))
+
+
+def short_side_resize(source: Size, short_side: int) -> Spatial:
+    """The whole frame, its short side resized to `short_side`."""
+    scale = short_side / min(source)
+    size = max(short_side, round(source[0] * scale)), max(short_side, round(source[1] * scale))
+    return Spatial(Box(0, 0, *source), size)
+
+
+def uniform_crops(frame: Size, out: int, crops: int) -> list[Box]:
+    """1: the centre square. 3: left, centre, right of a wide frame (top, centre, bottom of a tall one)."""
+    free = frame[0] - out, frame[1] - out
+    if min(free) < 0:
+        raise ValueError(f"a crop of {out} does not fit a frame of {frame[0]}x{frame[1]}")
+    shares = {1: (0.5,), 3: (0.0, 0.5, 1.0)}[crops]
+    if free[1] >= free[0]:
+        return [Box(free[0] // 2, int(free[1] * share), out, out) for share in shares]
+    return [Box(int(free[0] * share), free[1] // 2, out, out) for share in shares]
+
+
+def _fit_inside(source: Size, out: int, scale: float) -> Size:
+    factor = out * min(1.0, scale) / max(source)
+    return min(out, max(1, round(source[0] * factor))), min(out, max(1, round(source[1] * factor)))

@@ -1,0 +1,141 @@
+"""One video track of a file through PyAV's demuxer: open, scan all packets, and read on from a given packet.
+
+Decoder threads stay at one: a data loader has its own workers, and frame threads cost CPU and can hang over a fork.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from itertools import chain
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.stream import Discard, Disposition
+
+from videonet.decode.plan import NO_TIME, PacketTable
+from videonet.decode.reader import Limits, NoVideoStream, OpenError, Source, Undecodable
+
+READ_ON_PACKETS = 200  # nearer than this, reading on is cheaper than a seek
+SEEK_BACK_SECONDS = (0.0, 2.0, 10.0)  # some containers land late: ask for an earlier time, then start over
+
+
+class Demuxer:
+    """Packets of the first video track that is not a cover picture.
+
+    Raises OpenError where no container is recognised, NoVideoStream without a video track, Undecodable without a
+    decoder for it.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._file: str | BinaryIO
+        if isinstance(source, bytes):
+            self.path, self._file = f"<{len(source)} bytes>", io.BytesIO(source)
+        elif isinstance(source, str | os.PathLike):
+            self.path = self._file = os.fspath(source)
+        else:
+            self.path, self._file = str(getattr(source, "name", "<open file>")), source
+        self._table: PacketTable | None = None
+        self._open()
+
+    def _open(self) -> None:
+        if not isinstance(self._file, str):
+            self._file.seek(0)
+        try:
+            self._container = av.open(self._file, metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise OpenError(self.path, f"not a readable video ({getattr(error, 'strerror', None) or error})") from error
+        tracks = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not tracks:
+            self._container.close()
+            raise NoVideoStream(self.path, "no video track in this file")
+        self.stream = tracks[0]
+        if self.stream.codec_context is None:
+            self._container.close()
+            raise Undecodable(self.path, "no decoder for its codec", "re-encode it, to H.264 for instance")
+        for other in self._container.streams:
+            if other.index != self.stream.index:
+                other.discard = Discard.all
+        self.is_avi = self._container.format.name == "avi"
+        self.context = self.stream.codec_context
+        self.context.thread_type = "SLICE"
+        self.context.thread_count = 1
+        self.restart()
+
+    def restart(self) -> None:
+        """Hand out packets from where the container now is, which must be the start of the file."""
+        self._next = 0
+        self._packets: Iterator[av.Packet] = self._demux()
+
+    def _demux(self) -> Iterator[av.Packet]:
+        """Packets with data, up to the end of the file or the first place that cannot be read."""
+        try:
+            yield from (packet for packet in self._container.demux(self.stream) if packet.size)
+        except av.FFmpegError:
+            return
+
+    def scan(self, limits: Limits) -> PacketTable:
+        """Read through all packets once. Raises TooLarge past `limits.max_frames`."""
+        rows: list[tuple[int, int, int, bool, bool]] = []
+        hides = self.context.codec.canonical_name == "vp8"
+        for packet in self._packets:
+            limits.check_frames(self.path, len(rows) + 1)
+            hidden = hides and not memoryview(packet)[0] & 0x10  # VP8 frame header: the show_frame bit
+            pts = NO_TIME if packet.pts is None else packet.pts
+            dts = NO_TIME if packet.dts is None else packet.dts
+            shown = not (packet.is_discard or hidden)
+            rows.append((pts, dts, packet.duration or 0, packet.is_keyframe, shown))
+        columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
+        self._table = PacketTable(*columns[:, :3].T.copy(), *columns[:, 3:].T.astype(bool))
+        self._next = len(rows)
+        return self._table
+
+    def packets_from(self, start: int) -> Iterator[tuple[int, av.Packet]]:
+        """(place in the file, packet) from packet `start` on; a packet not in the table keeps its neighbour's place.
+
+        Resets the decoder.
+        """
+        assert self._table is not None
+        if not 0 <= start - self._next < READ_ON_PACKETS:
+            self._seek(start)
+        self.context.flush_buffers()
+        for packet in self._packets:
+            place = self._table.packet_of_pts.get(packet.pts, self._next) if packet.pts is not None else self._next
+            self._next = place + 1
+            if place >= start:
+                yield place, packet
+
+    def packets(self) -> Iterator[av.Packet]:
+        """All packets from the start of the file. Resets the decoder."""
+        self._reopen()
+        yield from self._packets
+
+    def _seek(self, start: int) -> None:
+        assert self._table is not None
+        ticks_a_second = 1 / self.stream.time_base
+        for back_seconds in SEEK_BACK_SECONDS:
+            if self._lands_before(start, int(self._table.pts[start] - back_seconds * ticks_a_second)):
+                return
+        self._reopen()
+
+    def _lands_before(self, start: int, target: int) -> bool:
+        """Seek to the tick `target`; whether packet `start` is still to come."""
+        assert self._table is not None
+        try:
+            self._container.seek(target, stream=self.stream, backward=True)
+        except av.FFmpegError:
+            return False
+        packets = self._demux()
+        for packet in packets:
+            if packet.pts in self._table.packet_of_pts:
+                self._next = self._table.packet_of_pts[packet.pts]
+                self._packets = chain([packet], packets)
+                return self._next <= start
+        return False
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._open()
+
+    def close(self) -> None:
+        self._container.close()

@@ -1,0 +1,115 @@
+"""A folder of frames as a video, and one image as a video of one frame.
+
+Files are taken in natural order (img_2 before img_10), gaps in the numbers are fine. Images are read by Pillow, turned
+upright by their EXIF tag, and brought to the first image's size.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import NoReturn, Self
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from videonet.decode.clip import Clip, ClipBuilder, Emit, Timeline, emitted_frame
+from videonet.decode.reader import IMAGE_SUFFIXES, Limits, OpenError, TooLarge, Undecodable, VideoError, VideoInfo
+
+UNREADABLE = (OSError, SyntaxError, ValueError)  # what Pillow raises on a broken image
+
+
+def natural_key(name: str) -> tuple[tuple[int, str], ...]:
+    """Sort key under which numbers compare as numbers."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name))
+
+
+class FramesReader:
+    """A `VideoReader` of the images in a directory, `fps` frames a second, or of one image."""
+
+    def __init__(self, path: str, limits: Limits, fps: float) -> None:
+        if not 0 < fps < float("inf"):
+            raise ValueError(f"frames_fps={fps} must be a positive number of frames a second")
+        self._path = path
+        self._limits = limits
+        self._files = self._image_files()
+        limits.check_frames(path, len(self._files))
+        starts = np.arange(len(self._files)) / fps
+        self._timeline = Timeline(starts, len(self._files) / fps, 0.0005)
+        self._closed = False
+        self._size: tuple[int, int] | None = None
+        height, width = self._nearest_good(0)[0].shape[:2]
+        self._size = width, height
+        self.info = VideoInfo(*self._size, fps, len(self._files), len(self._files) / fps, "images", 0)
+
+    def _image_files(self) -> list[str]:
+        if not os.path.isdir(self._path):
+            return [self._path]
+        names = [name for name in os.listdir(self._path) if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
+        if not names:
+            raise OpenError(self._path, "a directory without images", "name a video file, or a directory of images")
+        return [os.path.join(self._path, name) for name in sorted(names, key=natural_key)]
+
+    def _image(self, position: int) -> Image.Image | None:
+        """The upright RGB image of `info` size; None where the file cannot be decoded."""
+        file = self._files[position]
+        try:
+            with Image.open(file) as stored:
+                self._limits.check_size(file, *stored.size)
+                image = ImageOps.exif_transpose(stored).convert("RGB")
+        except VideoError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise TooLarge(file, str(error), "scale the image down") from error
+        except UNREADABLE:
+            return None
+        return image if self._size in (None, image.size) else image.resize(self._size, Image.Resampling.BILINEAR)
+
+    def _nearest_good(self, position: int) -> tuple[torch.Tensor, bool]:
+        """The uint8 (H, W, 3) image of this position, or of the nearest earlier, or next, good one; whether exact."""
+        for other in (*range(position, -1, -1), *range(position + 1, len(self._files))):
+            image = self._image(other)
+            if image is not None:
+                return torch.from_numpy(np.array(image)), other == position
+        raise Undecodable(self._path, "not one image can be decoded", "the files are damaged; fetch them again")
+
+    def at(self, seconds: Sequence[float], emit: Emit | None = None) -> Clip:
+        return self._clip(*self._timeline.locate_seconds(seconds), emit)
+
+    def at_index(self, indices: Sequence[int], emit: Emit | None = None) -> Clip:
+        return self._clip(*self._timeline.locate_indices(indices), emit)
+
+    def _clip(self, positions: np.ndarray, clamped: int, emit: Emit | None) -> Clip:
+        self._check_open()
+        builder = ClipBuilder(self._timeline, positions, clamped, emit)
+        for position in builder.missing.tolist():
+            frame, exact = self._nearest_good(position)
+            builder.put(position, frame, substituted=not exact)
+        return builder.clip()
+
+    def stream(
+        self, start_seconds: float = 0.0, stop_seconds: float | None = None, emit: Emit | None = None
+    ) -> Iterator[tuple[float, torch.Tensor]]:
+        self._check_open()
+        starts = self._timeline.starts_seconds
+        for position in range(*self._timeline.locate_range(start_seconds, stop_seconds)):
+            yield float(starts[position]), emitted_frame(self._nearest_good(position)[0], emit)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"{self._path}: this reader is closed; open the video again")
+
+    def close(self) -> None:
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")

@@ -1,0 +1,73 @@
+"""One process or many: what torchrun's environment says, and the few collectives the engine needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as td
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among `world` processes; `device` is where it computes."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Rank 0 alone writes files and logs."""
+        return self.rank == 0
+
+    def gather(self, value: list[T]) -> list[T]:
+        """The lists of all ranks, joined, on every rank."""
+        if self.world == 1:
+            return value
+        parts: list[list[T]] = [[] for _ in range(self.world)]
+        td.all_gather_object(parts, value)
+        return [item for part in parts for item in part]
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """Mean over the ranks."""
+        if self.world > 1:
+            value = value.clone()
+            td.all_reduce(value)
+            value /= self.world
+        return value
+
+    def wait(self) -> None:
+        """Until every rank is here."""
+        if self.world > 1:
+            td.barrier()
+
+
+@contextmanager
+def ranks(device: str = "auto") -> Iterator[Ranks]:
+    """Join the process group that torchrun describes, if any. `device`: auto | cpu | cuda.
+
+    Raises ValueError when cuda is asked for and there is none.
+    """
+    cuda = torch.cuda.is_available()
+    if device == "cuda" and not cuda:
+        raise ValueError("device 'cuda' is asked for, but PyTorch sees no GPU; use device=cpu or device=auto")
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    where = torch.device("cuda", local) if cuda and device != "cpu" else torch.device("cpu")
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Ranks(0, 1, where)
+        return
+    if where.type == "cuda":
+        torch.cuda.set_device(where)
+    td.init_process_group("nccl" if where.type == "cuda" else "gloo")
+    try:
+        yield Ranks(td.get_rank(), world, where)
+    finally:
+        td.destroy_process_group()

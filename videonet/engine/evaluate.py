@@ -1,0 +1,94 @@
+"""Multi-view test. One item is one video with all its views; every video counts once, also over many ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from videonet.data.dataset import Failure
+from videonet.data.lists import VideoItem
+from videonet.data.loader import Batch
+from videonet.data.preprocessing import Preprocessing
+
+from . import metrics
+from .dist import Ranks
+from .forward import run_views
+from .log import track
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """indices, labels: int64 (n,) of the n readable videos, sorted; view_logits: float32 (n, V, K)."""
+
+    indices: np.ndarray
+    labels: np.ndarray
+    view_logits: np.ndarray
+    failures: tuple[Failure, ...]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """(n, K): softmax of each view, then the mean over the views."""
+        logits = torch.from_numpy(self.view_logits).double()
+        return logits.softmax(dim=2).mean(dim=1).float().numpy()
+
+
+def evaluate(
+    model: torch.nn.Module,
+    loader: DataLoader[Batch],
+    preprocessing: Preprocessing,
+    ranks: Ranks,
+    precision: str = "fp32",
+    max_views: int = 32,
+    what: str = "test",
+) -> Evaluation:
+    """Run every video of the loader. `model` is the bare module (not its DDP wrapper): ranks may differ in length."""
+    model.eval()
+    rows: list[tuple[int, int, np.ndarray]] = []
+    failures: list[Failure] = []
+    for batch in track(loader, len(loader), what, "batches", shown=ranks.first):
+        failures += batch.failures
+        if len(batch):
+            logits = run_views(model, batch.views, preprocessing, ranks.device, precision, max_views).numpy()
+            rows += zip(batch.indices.tolist(), batch.labels.tolist(), logits, strict=True)
+    rows = sorted(ranks.gather(rows), key=lambda row: row[0])
+    return Evaluation(
+        indices=np.array([row[0] for row in rows], dtype=np.int64),
+        labels=np.array([row[1] for row in rows], dtype=np.int64),
+        view_logits=np.stack([row[2] for row in rows]) if rows else np.zeros((0, 0, 0), np.float32),
+        failures=tuple(sorted(ranks.gather(failures), key=lambda failure: failure.id)),
+    )
+
+
+def summarise(evaluation: Evaluation, class_names: Sequence[str]) -> dict[str, Any]:
+    """The figures of a test; accuracies are shares in [0, 1], None when no video could be read."""
+    decoded, failed = len(evaluation.labels), len(evaluation.failures)
+    listed = decoded + failed
+    top1 = metrics.top_k(evaluation.probabilities, evaluation.labels, 1)
+    top5 = metrics.top_k(evaluation.probabilities, evaluation.labels, min(5, len(class_names)))
+    return {
+        "top1": top1,
+        "top5": top5,
+        "n_listed": listed,
+        "n_decoded": decoded,
+        "n_failed": failed,
+        "top1_failed_as_wrong": None if top1 is None else top1 * decoded / listed,
+        "top5_failed_as_wrong": None if top5 is None else top5 * decoded / listed,
+        "per_class": metrics.per_class(evaluation.probabilities, evaluation.labels, class_names),
+        "failures": [{"id": f.id, "path": f.path, "reason": f.reason} for f in evaluation.failures],
+    }
+
+
+def save_views(file: Any, evaluation: Evaluation, items: Sequence[VideoItem]) -> None:
+    """`views.npz`: ids, labels, view_logits (n, V, K), probabilities (n, K); no pickled objects."""
+    np.savez_compressed(
+        file,
+        ids=np.array([items[i].id for i in evaluation.indices], dtype=np.str_),
+        labels=evaluation.labels,
+        view_logits=evaluation.view_logits,
+        probabilities=evaluation.probabilities,
+    )

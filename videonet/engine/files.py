@@ -1,0 +1,58 @@
+"""Files that are whole or absent: written beside their place, synced, then renamed; older results are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+class OutputError(ValueError):
+    """The output folder cannot be used as asked; the message says the way out."""
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under `path` only when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented UTF-8 JSON, atomically."""
+    with atomic(path) as file:
+        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 text, atomically."""
+    with atomic(path) as file:
+        file.write(text.encode())
+
+
+def keep_old(paths: list[Path], log: Callable[[str], None]) -> None:
+    """Results of an earlier run move out of the way, together under one number: results.json -> results.1.json."""
+    present = [path for path in paths if path.exists()]
+    if not present:
+        return
+    number = 1
+    while any(_numbered(path, number).exists() for path in paths):
+        number += 1
+    for path in present:
+        path.rename(_numbered(path, number))
+        log(f"{path.name} of an earlier run is kept as {_numbered(path, number).name}")
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}.{number}{path.suffix}")

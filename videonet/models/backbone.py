@@ -1,0 +1,87 @@
+"""The backbone: a stem and stages that give named feature maps. What is done with those is for its heirs.
+
+Layout (N, C, T, H, W) at both ends: a 2D net folds T into the batch on the way in and unfolds it on the way out.
+State-dict keys are those of torchvision and of the authors' release: conv1, bn1, layer1.0.conv1, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from videonet.models.block import Dims, run
+from videonet.models.stage import Stage
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a backbone is put together from."""
+
+    stem: Mapping[str, nn.Module]
+    """Layers by name, in the order they run."""
+    stages: Sequence[Stage]
+    channels_in: int
+    """Channels the stem reads."""
+    channels_stem: int
+    """Channels the stem gives."""
+    dims: Dims
+    wiring: str
+    """The row of `stage.WIRINGS` the blocks follow."""
+
+
+class Backbone(nn.Module):
+    """Abstract: stem and stages, and the feature maps "stem", "stage1", "stage2", ... they give.
+
+    Attributes: `dims`, `wiring` and `channels_in` as in `Parts`; `feature_channels`, channels of each feature map by
+    name, in order.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self.channels_in, self.dims, self.wiring = parts.channels_in, parts.dims, parts.wiring
+        self.feature_channels = {"stem": parts.channels_stem}
+        self._layers_of = {"stem": tuple(parts.stem)}
+        for name, layer in parts.stem.items():
+            self.add_module(name, layer)
+        for number, stage in enumerate(parts.stages, 1):
+            self.add_module(f"layer{number}", stage)
+            self.feature_channels[f"stage{number}"] = stage.channels_out
+            self._layers_of[f"stage{number}"] = (f"layer{number}",)
+
+    def features(self, x: Tensor) -> dict[str, Tensor]:
+        """Every feature map of a batch of clips, by name.
+
+        x: (N, C, T, H, W), in a 2D net also (N, C, H, W), which is T = 1. Each map is (N, C', T', H', W'), with T' = T
+        in a 2D net. Raises ValueError for another number of axes or of channels.
+        """
+        return dict(self._maps(x))
+
+    def _maps(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The feature maps one by one: who needs only the last holds only the last."""
+        x = self._checked(x)
+        clips = x.shape[0]
+        if self.dims == 2:
+            x = x.transpose(1, 2).flatten(0, 1)  # (N*T, C, H, W)
+        for name, layers in self._layers_of.items():
+            x = run(self, layers, x)
+            yield name, x.unflatten(0, (clips, -1)).transpose(1, 2) if self.dims == 2 else x
+
+    def _checked(self, x: Tensor) -> Tensor:
+        """`x` as (N, C, T, H, W)."""
+        shape = tuple(x.shape)
+        if x.ndim == 4 and self.dims == 3:
+            raise ValueError(
+                f"a 3D net reads clips (N, C, T, H, W), got {shape}; give images a time axis with x.unsqueeze(2)"
+            )
+        if x.ndim == 4:
+            x = x.unsqueeze(2)
+        if x.ndim != 5:
+            raise ValueError(f"input of shape {shape} has {len(shape)} axes; the layout is (N, C, T, H, W)")
+        if x.shape[1] != self.channels_in:
+            raise ValueError(
+                f"input of shape {shape} has {x.shape[1]} channels, this net reads {self.channels_in}; "
+                "the layout is (N, C, T, H, W)"
+            )
+        return x

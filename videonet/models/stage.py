@@ -1,0 +1,139 @@
+"""A stage: residual blocks at one resolution, wired by their place in it (paper section III-A).
+
+`WIRINGS` is the paper's Figure 1. The state-dict keys of a stage are "0", "1", ... in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from videonet.models.block import (
+    BlockShape,
+    Dims,
+    ResidualBlock,
+    Wiring,
+    basic_layer,
+    bottleneck_layer,
+)
+from videonet.models.shortcut import Projection, shortcut
+
+BlockKind = Literal["bottleneck", "basic"]
+Place = Literal["only", "start", "second", "middle", "end", "second and end"]
+
+_LAYER = {"bottleneck": bottleneck_layer, "basic": basic_layer}
+_BODY = {"bottleneck": "conv1 bn1 relu conv2 bn2 relu conv3", "basic": "conv1 bn1 relu conv2"}
+_LAST_NORM = {"bottleneck": "bn3", "basic": "bn2"}
+
+#               pre         branch       post
+_ORIGINAL = Wiring("", "body norm", "relu")
+_PREACT = Wiring("bn0 relu", "body", "", projection_reads="pre(x)")
+
+WIRINGS: dict[str, dict[Place, Wiring]] = {
+    "original": dict.fromkeys(("only", "start", "second", "middle", "end", "second and end"), _ORIGINAL),  # Fig. 1(a)
+    "preact": dict.fromkeys(("only", "start", "second", "middle", "end", "second and end"), _PREACT),  # Fig. 1(b)
+    "paper": {  # Fig. 1(c): one ReLU a stage on the way of the shortcuts
+        "start": Wiring("", "body norm", ""),
+        "second": Wiring("relu", "body", ""),
+        "middle": Wiring("bn0 relu", "body", ""),
+        "end": Wiring("bn0 relu", "body", "norm relu"),
+        "second and end": Wiring("relu", "body", "norm relu"),
+        "only": _ORIGINAL,
+    },
+    "released": {  # the authors' code: the first ReLU of the second block also rectifies its shortcut
+        "start": Wiring("", "body norm", "relu"),
+        "second": Wiring("", "body", ""),
+        "middle": Wiring("bn0 relu", "body", ""),
+        "end": Wiring("bn0 relu", "body", "norm relu"),
+        "second and end": Wiring("", "body", "norm relu"),
+        "only": _ORIGINAL,
+    },
+}
+"""Wiring name -> place in the stage -> order of the layers.
+
+The second block never has a bn0: the Start block's norm comes right before it. A stage of one block is Start and End
+at once: normalised before the sum as a Start, rectified after it as an End, which is ResNet's own block.
+"""
+
+
+def place(index: int, blocks: int) -> Place:
+    """Place of block `index` in a stage of `blocks` blocks."""
+    if blocks == 1:
+        return "only"
+    if index == 0:
+        return "start"
+    if index == 1:
+        return "second and end" if blocks == 2 else "second"
+    return "end" if index == blocks - 1 else "middle"
+
+
+class Stage(nn.ModuleList):
+    """Residual blocks one after the other.
+
+    With `checkpoint_every` = k > 0, activations are kept only every k blocks and computed again in the backward pass.
+    """
+
+    def __init__(self, blocks: Sequence[ResidualBlock], *, channels_out: int, checkpoint_every: int = 0) -> None:
+        super().__init__(blocks)
+        self.channels_out = channels_out
+        self.checkpoint_every = checkpoint_every
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, [T,] H, W) to (N, channels_out, [T',] H', W')."""
+        if not (self.checkpoint_every and torch.is_grad_enabled()):
+            return _chain(list(self), x)
+        for first in range(0, len(self), self.checkpoint_every):
+            x = _checkpointed(list(self)[first : first + self.checkpoint_every], x)
+        return x
+
+
+def make_stage(
+    shapes: Sequence[BlockShape],
+    *,
+    kind: BlockKind,
+    wiring: Mapping[Place, Wiring],
+    projection: Projection,
+    dims: Dims,
+    checkpoint_every: int = 0,
+) -> Stage:
+    """A stage with one block for each of `shapes`, wired by a row of `WIRINGS`."""
+    blocks = []
+    for index, shape in enumerate(shapes):
+        order = wiring[place(index, len(shapes))].spelled(_BODY[kind], _LAST_NORM[kind])
+        layers = {name: _LAYER[kind](name, shape, dims=dims) for name in order.layers()}
+        path = shortcut(projection, shape.channels_in, shape.channels_out, shape.stride, dims=dims)
+        blocks.append(ResidualBlock(layers, path, order))
+    return Stage(blocks, channels_out=shapes[-1].channels_out, checkpoint_every=checkpoint_every)
+
+
+def _chain(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
+    for block in blocks:
+        x = block(x)
+    return x
+
+
+def _checkpointed(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
+    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        return nullcontext(), _statistics_held(blocks)
+
+    # Blocks draw no random numbers: nothing to restore.
+    return checkpoint(_chain, blocks, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+
+
+@contextmanager
+def _statistics_held(blocks: Sequence[nn.Module]) -> Iterator[None]:
+    """Keep running statistics as they are: the second computation of a batch must not count it twice."""
+    norms = [m for block in blocks for m in block.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    before = [(m, m.momentum, m.num_batches_tracked) for m in norms]
+    for m in norms:
+        m.momentum, m.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for m, momentum, batches in before:
+            m.momentum, m.num_batches_tracked = momentum, batches
