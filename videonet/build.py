@@ -22,7 +22,8 @@ from videonet.engine.log import logger
 from videonet.engine.optim import make_optimizer
 from videonet.engine.schedule import Schedule, cosine, multistep, warm_up
 from videonet.engine.train import Plan, Trainer
-from videonet.models import Recognizer, create_model, list_models
+from videonet.models import create_model, list_models
+from videonet.models.recognizer import Recognizer
 
 KNOWN_NAMES = {"model.name": list_models(), "data.source": list(SOURCES)}
 

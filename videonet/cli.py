@@ -12,7 +12,11 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    flags = [word for word in rest if word.startswith("-")]
+    if flags or (rest and "cfg" not in arguments):
+        parser.error(f"not understood: {' '.join(flags or rest)} (videonet {arguments.command} --help)")
     # imported late, so that --help and a mistyped flag answer at once
     from videonet.config import ConfigError
     from videonet.data.lists import ListError
@@ -24,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     setup_logging(quiet=arguments.quiet)
     try:
-        return _run(arguments)
+        return _run(arguments, rest)
     except (CheckpointError, ConfigError, ListError, OutputError, TrainingError, VideoError) as error:
         print(f"videonet {arguments.command}: {error}", file=sys.stderr)
         return 2
@@ -33,14 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(a: argparse.Namespace) -> int:
+def _run(a: argparse.Namespace, settings: list[str]) -> int:
     from videonet import commands
 
     match a.command:
         case "train":
-            commands.train(a.cfg, [*a.opts, *a.settings], a.resume, a.print_config)
+            commands.train(a.cfg, [*a.opts, *settings], a.resume, a.print_config)
         case "test":
-            commands.test(a.cfg, [*a.opts, *a.settings], a.checkpoint, a.out, a.print_config)
+            commands.test(a.cfg, [*a.opts, *settings], a.checkpoint, a.out, a.print_config)
         case "extract":
             commands.extract_features(a.checkpoint, a.videos, a.out, a.feature, a.clips, a.opts)
         case "predict":
@@ -57,17 +61,17 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--quiet", action="store_true", help="no progress, warnings only")
     options = argparse.ArgumentParser(add_help=False, parents=[common])
-    options.add_argument("--opts", nargs="*", default=[], metavar="KEY VALUE", help="settings laid over the config")
+    options.add_argument("--opts", nargs="*", default=[], metavar="KEY VALUE", help="settings, also as KEY=VALUE")
     configured = argparse.ArgumentParser(add_help=False, parents=[options])
     configured.add_argument("--cfg", metavar="YAML", help="differences from the defaults (videonet/config/schema.py)")
-    configured.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings laid over the config")
     configured.add_argument("--print-config", action="store_true", help="show every setting and its origin, then stop")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    train = commands.add_parser("train", parents=[configured], help="train a network")
+    usage = "videonet {} [--cfg YAML] [options] [KEY=VALUE ...]"
+    train = commands.add_parser("train", parents=[configured], help="train a network", usage=usage.format("train"))
     train.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if it has one")
 
-    test = commands.add_parser("test", parents=[configured], help="multi-view test of a checkpoint")
+    test = commands.add_parser("test", parents=[configured], help="multi-view test of a checkpoint", usage=usage.format("test"))
     test.add_argument("--checkpoint", required=True, metavar="PT")
     test.add_argument("--out", metavar="DIR", help="where results go (default: the checkpoint's run)")
 

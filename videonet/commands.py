@@ -10,15 +10,17 @@ import torch
 
 from videonet import build
 from videonet.config import Config, ConfigError, Resolved, from_dict, load_config, to_dict, to_yaml
-from videonet.data.lists import VideoItem, find_videos, read_list
+from videonet.data.lists import named_videos
 from videonet.data.preprocessing import Preprocessing
-from videonet.engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from videonet.engine.checkpoint import Checkpoint, load_checkpoint
 from videonet.engine.dist import ranks
 from videonet.engine.evaluate import evaluate, save_views, summarise
 from videonet.engine.extract import extract
 from videonet.engine.files import OutputError, atomic, keep_old, write_json, write_text
 from videonet.engine.log import logger, read_rows
 from videonet.engine.predict import Prediction, predictions
+from videonet.models import default_input, list_models
+from videonet.models.complexity import count_model
 
 _MAY_CHANGE_ON_RESUME = ("output_dir", "device", "data.workers", "data.max_failed", "train.log_every",
                          "train.checkpoint_every", "train.eval_every", "test.")  # fmt: skip
@@ -116,9 +118,12 @@ def extract_features(
     checkpoint = load_checkpoint(checkpoint_path)
     config = _config_of(checkpoint, checkpoint_path, None, [*opts, f"test.clips={clips}", "test.crops=1"]).config
     preprocessing = build.build_preprocessing(config)
-    items = _named_videos(videos)
+    items = named_videos(videos)
     with ranks(config.device) as here:
         model = build.restore_model(checkpoint, config.model).to(here.device).eval()
+        known = (*model.feature_channels, "pooled", "logits")
+        if feature not in known:
+            raise ConfigError([f"--feature {feature!r} is not known; this network has {', '.join(known)}"])
         loader = build.build_test_loader(items, preprocessing, config.test, config, here)
         index = extract(
             model, feature, items, loader, preprocessing, here, Path(out), config.train.precision,
@@ -134,7 +139,7 @@ def predict(checkpoint_path: str, videos: Sequence[str], k: int, as_json: bool, 
     checkpoint = load_checkpoint(checkpoint_path)
     config = _config_of(checkpoint, checkpoint_path, None, opts).config
     preprocessing: Preprocessing = build.build_preprocessing(config)
-    items = _named_videos(videos)
+    items = named_videos(videos)
     with ranks(config.device) as here:
         model = build.restore_model(checkpoint, config.model).to(here.device)
         loader = build.build_test_loader(items, preprocessing, config.test, config, here)
@@ -157,28 +162,38 @@ def make_demo_data(folder: str) -> None:
     print(f"{len(paths)} videos in {folder}")
 
 
+def info(patterns: Sequence[str], num_classes: int | None, as_json: bool) -> None:
+    """Parameters and operations of every network that a pattern matches; without patterns, all names."""
+    if not patterns:
+        print("\n".join(list_models()))
+        return
+    rows = []
+    for pattern in patterns:
+        names = list_models(pattern)
+        if not names:
+            load_config(None, [f"model.name={pattern}"], build.KNOWN_NAMES)  # says which name is near
+        for name in names:
+            cost = count_model(name, num_classes)
+            costs = {"params": cost.params, "macs": cost.macs, "paper_ops": cost.paper_ops}
+            rows.append({"name": name, "input": list(default_input(name)), **costs})
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    width = max(len(row["name"]) for row in rows)
+    print(f"{'network':<{width}}  {'input':<20}  {'parameters':>13}  {'GMACs':>9}  {'GFLOPs (paper)':>14}")
+    for row in rows:
+        size = "x".join(map(str, row["input"]))
+        print(
+            f"{row['name']:<{width}}  {size:<20}  {row['params']:>13,}  {row['macs'] / 1e9:>9.3f}  "
+            f"{row['paper_ops'] / 1e9:>14.2f}"
+        )
+
+
 def _in_words(one: Prediction) -> str:
     if one.error:
         return f"{one.path}\n  not readable: {one.error}"
     width = max(len(name) for name, _ in one.top)
     return "\n".join([one.path, *(f"  {name:<{width}}  {100 * share:6.2f} %" for name, share in one.top)])
-
-
-def _named_videos(names: Sequence[str]) -> list[VideoItem]:
-    """Files as named; a folder stands for the videos below it; a .txt or .csv is a list (labels are not used)."""
-    items: list[VideoItem] = []
-    for name in names:
-        path = Path(name)
-        if path.is_dir() and (inside := find_videos(path)):
-            items += [VideoItem(video.relative_to(path).as_posix(), str(video), 0) for video in inside]
-        elif path.suffix.lower() in (".txt", ".csv"):
-            items += read_list(path).items
-        else:
-            items.append(VideoItem(path.name, name, 0))
-    ids = [item.id for item in items]
-    if len(set(ids)) < len(ids):  # files of the same name from different places: tell them apart by their whole path
-        items = [VideoItem(item.path.lstrip("/"), item.path, item.label) for item in items]
-    return list({item.path: item for item in items}.values())
 
 
 def _run_dir(checkpoint_path: str) -> Path:
@@ -224,5 +239,3 @@ def _flat(config: Config) -> dict[str, object]:
             flat |= {f"{section}.{key}": value for key, value in values.items()}
     return flat
 
-
-USER_ERRORS = (CheckpointError, ConfigError, OutputError)

@@ -160,6 +160,14 @@ def test_dictionary_round_trip():
     assert from_dict({"seed": 3}, "old.pt") == dataclasses.replace(Config(), seed=3)
 
 
+def test_file_and_options_lie_over_what_a_checkpoint_holds(write):
+    stored = to_dict(load_config(None, ["seed=1", "optim.lr=0.3", "clip.crop=64"]).config)
+    resolved = load_config(write("optim:\n  lr: 0.2\n"), ["seed=3"], KNOWN, stored=stored)
+    assert (resolved.config.seed, resolved.config.optim.lr, resolved.config.clip.crop) == (3, 0.2, 64)
+    keys = ("seed", "optim.lr", "clip.crop")
+    assert [resolved.origins[key] for key in keys] == ["--opts", "x.yaml:2", "checkpoint"]
+
+
 @pytest.mark.parametrize(
     ("tree", "message"),
     [

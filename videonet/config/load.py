@@ -40,18 +40,26 @@ class Resolved:
 
     config: Config
     origins: dict[str, str]
-    """Key path -> "configs/x.yaml:12", "--opts" or "default"; one entry a setting."""
+    """Key path -> "configs/x.yaml:12", "--opts", "checkpoint" or "default"; one entry a setting."""
 
 
-def load_config(path: str | Path | None, opts: Sequence[str] = (), known: Mapping[str, Iterable[str]] = {}) -> Resolved:
-    """Defaults, then the YAML file (None: no file), then `opts`; a later value wins.
+def load_config(
+    path: str | Path | None,
+    opts: Sequence[str] = (),
+    known: Mapping[str, Iterable[str]] = {},
+    stored: Mapping[str, Any] | None = None,
+) -> Resolved:
+    """Defaults, then `stored`, then the YAML file (None: no file), then `opts`; a later value wins.
 
     opts: `KEY VALUE` pairs and `KEY=VALUE` words, mixed at will. A value is text as typed, a number,
     true, false or null; one that begins with a bracket or a quote is read as YAML.
     known: key path -> the names allowed there.
+    stored: the config inside a checkpoint (`to_dict`); the origin of its values is "checkpoint".
     Raises ConfigError, which lists every problem of the file, the options and the values.
     """
     draft = _Draft()
+    if stored is not None:
+        draft.add_stored(stored, "checkpoint")
     if path is not None:
         draft.add_file(Path(path))
     draft.add_opts(opts)
@@ -69,12 +77,8 @@ def from_dict(tree: Mapping[str, Any], origin: str) -> Config:
 
     Raises ConfigError.
     """
-    try:
-        plain = json.loads(json.dumps(tree, allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError([f"{origin} does not hold plain JSON values: {error}"]) from error
     draft = _Draft()
-    draft.add_tree(plain, origin, lambda _: origin)
+    draft.add_stored(tree, origin)
     return draft.resolve({}).config
 
 
@@ -115,6 +119,14 @@ class _Draft:
         self.origins = dict.fromkeys(_DEFAULTS, "default")
         self.problems: list[str] = []
 
+    def add_stored(self, tree: Mapping[str, Any], origin: str) -> None:
+        """Raises ConfigError at once where `tree` is not plain."""
+        try:
+            plain = json.loads(json.dumps(tree, allow_nan=False))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ConfigError([f"{origin} does not hold plain JSON values: {error}"]) from error
+        self._add_tree(plain, origin, lambda _: origin)
+
     def add_file(self, path: Path) -> None:
         """Raises ConfigError at once where the file as a whole cannot be read."""
         try:
@@ -133,7 +145,7 @@ class _Draft:
             raise ConfigError([f"{path} cannot be read as YAML: {error} ({path}:{error.line})"]) from error
         for key, lines in document.repeated.items():
             self.problems.append(f"{key} is given {len(lines)} times ({', '.join(f'{path}:{at}' for at in lines)})")
-        self.add_tree(document.tree, str(path), lambda key: f"{path}:{document.lines[key]}")
+        self._add_tree(document.tree, str(path), lambda key: f"{path}:{document.lines[key]}")
 
     def add_opts(self, opts: Sequence[str]) -> None:
         words = iter(opts)
@@ -149,15 +161,6 @@ class _Draft:
                     self._set(key.strip(), read_value(value.strip()), lambda _: "--opts")
                 except TextError as error:
                     self.problems.append(f"{key} cannot be read from {_show(value)}: {error} (--opts)")
-
-    def add_tree(self, tree: object, source: str, where: Callable[[str], str]) -> None:
-        """Give every setting of a nested mapping (None: an empty one); `where` tells the origin of a key path."""
-        if not isinstance(tree, dict | None):
-            self.problems.append(f"{source} must hold a mapping of settings, got {_show(tree)}")
-            return
-        for key, value in (tree or {}).items():
-            if value is not None or key not in _KEYS:  # a section whose lines are all commented out gives nothing
-                self._set(key, value, where)
 
     def resolve(self, known: Mapping[str, Iterable[str]]) -> Resolved:
         """Raises ConfigError."""
@@ -176,6 +179,15 @@ class _Draft:
         if self.problems:
             raise ConfigError(self.problems)
         return Resolved(config, self.origins)
+
+    def _add_tree(self, tree: object, source: str, where: Callable[[str], str]) -> None:
+        """Give every setting of a nested mapping (None: an empty one); `where` tells the origin of a key path."""
+        if not isinstance(tree, dict | None):
+            self.problems.append(f"{source} must hold a mapping of settings, got {_show(tree)}")
+            return
+        for key, value in (tree or {}).items():
+            if value is not None or key not in _KEYS:  # a section whose lines are all commented out gives nothing
+                self._set(key, value, where)
 
     def _set(self, path: str, value: object, where: Callable[[str], str]) -> None:
         if path in _DEFAULTS:

@@ -65,10 +65,10 @@ class DataConfig:
 
 @dataclass(frozen=True, config=_STRICT)
 class ClipConfig:
-    """What the network sees: one clip. Stored in the checkpoint and used by train, test, extract and predict alike."""
+    """What the network sees: one clip. Stored in the checkpoint; the same for train, test, extract and predict."""
 
     sampler: Literal["dense", "segment"] = "dense"
-    """dense: `frames` frames `stride` apart. segment: one frame from each of `frames` equal parts of the video (TSN)."""
+    """dense: `frames` frames `stride` apart. segment: one frame from each of `frames` equal parts (TSN)."""
     frames: Positive = 16
     """Frames a clip (T)."""
     stride: Positive = 2
@@ -82,7 +82,7 @@ class ClipConfig:
     fit: Literal["crop", "letterbox"] = "crop"
     """crop: cut a square out of the frame. letterbox: keep the whole frame, padded to a square (long side = `crop`)."""
     input: Literal["rgb", "centred", "difference"] = "rgb"
-    """rgb; centred: minus the clip's own temporal mean; difference: minus the frame before (the first frame gives 0)."""
+    """rgb; centred: minus the clip's own temporal mean; difference: minus the frame before (first frame: 0)."""
     mean: Triple = (0.45, 0.45, 0.45)
     """Per-channel mean of RGB in [0, 1] (rgb input only: the others have zero mean by construction)."""
     std: Triple = (0.225, 0.225, 0.225)
@@ -100,7 +100,7 @@ class AugmentConfig:
     """Random geometry of a training clip; one draw a clip."""
 
     crop: Literal["resized", "jitter"] = "resized"
-    """resized: a box of random area and aspect ratio. jitter: a random short side, then a random square (PySlowFast)."""
+    """resized: a box of random area and aspect ratio. jitter: a random short side, then a random square."""
     area: tuple[PositiveFloat, PositiveFloat] = (0.35, 1.0)
     """Share of the frame's area that a resized crop covers: [least, most]."""
     aspect: tuple[PositiveFloat, PositiveFloat] = (0.75, 1.3333333333333333)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from videonet.decode.reader import IMAGE_SUFFIXES
 
-VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .3gp .ogv .gif".split())
+VIDEO_SUFFIXES = frozenset(
+    f".{name}" for name in "mp4 m4v mov mkv webm avi mpg mpeg ts flv wmv 3gp ogv gif".split()  # noqa: SIM905
+)
 
 _LINE = re.compile(r"(?P<path>.+?)\s*[\s,]\s*(?P<label>-?\d+)")
 _MOST_SHOWN = 20
@@ -121,6 +123,26 @@ def find_videos(folder: Path) -> list[Path]:
         elif path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
             found.append(path)
     return found
+
+
+def named_videos(names: Sequence[str]) -> list[VideoItem]:
+    """Videos named by hand, each once: files; folders, for the videos below them; .txt and .csv lists.
+
+    Labels are of no meaning. Ids are file names, or paths inside the folder; whole paths where those would collide.
+    """
+    items: list[VideoItem] = []
+    for name in names:
+        path = Path(name)
+        if path.is_dir() and (inside := find_videos(path)):
+            items += [VideoItem(video.relative_to(path).as_posix(), str(video), 0) for video in inside]
+        elif path.suffix.lower() in (".txt", ".csv"):
+            items += read_list(path).items
+        else:
+            items.append(VideoItem(path.name, name, 0))
+    items = list({item.path: item for item in items}.values())
+    if len({item.id for item in items}) < len(items):
+        items = [VideoItem(item.path.lstrip("/"), item.path, item.label) for item in items]
+    return items
 
 
 def hold_out(listing: Listing, share: float) -> tuple[Listing, Listing]:

@@ -1,12 +1,12 @@
 """The embedded default data: real H.264 videos whose class is the MOTION of a textured object.
 
-Ten classes in five pairs; one class of a pair is the other played backwards, so neither a single frame nor the unordered
-set of frames tells them apart. Every frame is described by five numbers, its pose (`POSE`):
+Ten classes in five pairs; one class of a pair is the other played backwards, so neither a frame of unknown time nor the
+unordered set of all frames tells them apart. Every frame is described by five numbers, its pose (`POSE`):
 
     x, y     centre of the object, shares of the frame's width and height, 0 is the middle of the frame
     size     log2 of the object's half side as a share of the frame's height
     angle    radians, positive is clockwise on the screen
-    gap      distance between the two halves of the object, in half sides
+    gap      distance between the two halves of the object, a share of the frame's height
 
 A class moves one of them. The others rest at a value drawn as a random frame of a moving one would have it, so a random
 frame's pose is distributed alike in all classes. Photographs come from the scikit-image wheel (nothing is downloaded)
@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 POSE = ("x", "y", "size", "angle", "gap")
 
@@ -52,7 +52,7 @@ _RANGES = {
     "y": (-0.08, 0.08, 0.32, 0.52),
     "size": (math.log2(0.23), math.log2(0.28), 0.90, 1.30),
     "angle": (-math.pi, math.pi, math.radians(70), math.radians(150)),
-    "gap": (0.55, 0.60, 0.85, 1.10),
+    "gap": (0.16, 0.18, 0.26, 0.32),
 }
 
 _PHOTOGRAPHS = {
@@ -111,7 +111,7 @@ def make_demo_data(
     """Write folder/{train,val,test}/<class>/<number>.mp4, classes.txt, README.txt and spec.json.
 
     Files appear complete or not at all, and those already there are kept, so a broken-off call can be repeated.
-    `progress(done, total)` is called after each video. Returns the paths of all videos, in split, class and number order.
+    `progress(done, total)` is called after each video. Returns the paths of all videos, by split, class, number.
 
     Raises:
         ValueError: the folder holds something else, or videos of another spec.
@@ -158,7 +158,7 @@ def render(split: str, class_name: str, index: int, spec: DemoSpec) -> np.ndarra
     at_x, at_y, size, angle, gap = (column[:, None, None] for column in pose.unbind(1))
     u, v = (x - at_x) * (width / height) / 2**size, (y - at_y) / 2**size  # half sides
     u, v = u * angle.cos() + v * angle.sin(), v * angle.cos() - u * angle.sin()
-    inside = u.abs() - gap / 2  # distance from the cut, negative between the halves
+    inside = u.abs() - gap / 2 / 2**size  # distance from the cut, negative between the halves
     layer = _sample(torch.cat((colour * mask, mask)), torch.stack((u.sign() * inside, v), dim=-1), "zeros")
     layer = layer * (inside * 2**size * height + 0.5).clamp(0, 1)  # (4, T, H, W), the cut's edge one pixel soft
     frames = layer[:3] + frames * (1 - layer[3])
@@ -168,7 +168,7 @@ def render(split: str, class_name: str, index: int, spec: DemoSpec) -> np.ndarra
 
 
 def trajectory(rng: np.random.Generator, class_name: str, frames: int) -> np.ndarray:
-    """Poses of one video of the class as filmed, float64 (frames, 5); a backward class then plays the frames in reverse."""
+    """Poses of one video as filmed, float64 (frames, 5); a backward class then shows the frames in reverse."""
     moving, _ = _MOTIONS[class_name]
     ease = rng.random()
     time = np.linspace(0, 1, frames)
@@ -192,7 +192,7 @@ def load_photographs(split: str) -> tuple[torch.Tensor, ...]:
         from skimage.io import imread
     except ImportError as error:
         raise DemoDependencyError(
-            "the demo data is made from photographs of scikit-image, which is not installed: pip install 'videonet[demo]'"
+            "the demo data is made of scikit-image's photographs, and it is not installed: pip install 'videonet[demo]'"
         ) from error
     folder = Path(skimage.__file__).parent / "data"
     photographs = []
@@ -257,7 +257,9 @@ def _claim(folder: Path, spec: DemoSpec) -> None:
     spec_file = folder / "spec.json"
     if spec_file.exists():
         if spec_file.read_text() != text:
-            raise ValueError(f"{folder} holds demo data of another spec (see {spec_file}); delete it or name another folder")
+            raise ValueError(
+                f"{folder} holds demo data of another spec ({spec_file}); delete it or name another folder"
+            )
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not empty and holds no demo data; name a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,13 +11,14 @@ from typing import Literal, Protocol
 import numpy as np
 
 from . import clips, transforms
+from .clips import FrameOrder
 from .preprocessing import Preprocessing
 from .transforms import Box, Size, Spatial
 
 
 @dataclass(frozen=True)
 class ViewPlan:
-    """Views = clips x crops: `ticks` (V_t, T) int64; `emit` is run on each wanted frame; `crops` (V_s) cut the result."""
+    """clips x crops views: `ticks` (V_t, T) int64; `emit` runs on each wanted frame; `crops` (V_s) cut the result."""
 
     ticks: clips.Indices
     emit: Spatial
@@ -27,7 +28,8 @@ class ViewPlan:
 class Views(Protocol):
     """Makes the plan of one video."""
 
-    preprocessing: Preprocessing
+    @property
+    def preprocessing(self) -> Preprocessing: ...
 
     def plan(self, ticks: int, frame: Size, rng: np.random.Generator) -> ViewPlan:
         """`ticks` is the length of the timeline, `frame` the (height, width) of the source."""
@@ -71,7 +73,7 @@ class TestViews:
     preprocessing: Preprocessing
     clips: int
     crops: int
-    order: clips.FrameOrder = "normal"
+    order: FrameOrder = "normal"
 
     def plan(self, ticks: int, frame: Size, rng: np.random.Generator) -> ViewPlan:
         """clips x crops views, the crops of one clip side by side."""

@@ -88,7 +88,7 @@ class ClipBuilder:
         self._order = np.argsort(positions, kind="stable")
         self._sorted = positions[self._order]
         self._missing = set(positions.tolist())
-        self._frames: torch.Tensor | None = None
+        self._frames = torch.empty((0, 0, 0, 3), dtype=torch.uint8)  # until the first frame tells the size
         self._damaged = self._substituted = 0
 
     @property
@@ -102,7 +102,7 @@ class ClipBuilder:
     def put(self, position: int, frame: torch.Tensor, damaged: bool = False, substituted: bool = False) -> None:
         """Give the uint8 (H, W, 3) frame of a position still missing."""
         emitted = emitted_frame(frame, self._emit)
-        if self._frames is None:
+        if not len(self._frames):
             self._frames = torch.empty((len(self._sorted), *emitted.shape), dtype=torch.uint8)
         elif emitted.shape != self._frames.shape[1:]:
             raise ValueError(f"emit gave {tuple(emitted.shape)} after {tuple(self._frames.shape[1:])}; all must agree")
@@ -114,8 +114,7 @@ class ClipBuilder:
         self._missing.remove(position)
 
     def clip(self) -> Clip:
-        assert self._frames is not None
-        assert not self._missing
+        """The finished clip; all positions must have been put."""
         return Clip(self._frames, self._pts_seconds, self._clamped, self._damaged, self._substituted)
 
 

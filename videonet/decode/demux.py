@@ -10,7 +10,6 @@ from itertools import chain
 from typing import BinaryIO
 
 import av
-import numpy as np
 from av.stream import Discard, Disposition
 
 from videonet.decode.plan import NO_TIME, PacketTable
@@ -35,14 +34,14 @@ class Demuxer:
             self.path = self._file = os.fspath(source)
         else:
             self.path, self._file = str(getattr(source, "name", "<open file>")), source
-        self._table: PacketTable | None = None
+        self._table = PacketTable.from_rows([])
         self._open()
 
     def _open(self) -> None:
         if not isinstance(self._file, str):
             self._file.seek(0)
         try:
-            self._container = av.open(self._file, metadata_errors="replace")
+            self._container = av.open(self._file, "r", metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise OpenError(self.path, f"not a readable video ({getattr(error, 'strerror', None) or error})") from error
         tracks = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
@@ -56,6 +55,7 @@ class Demuxer:
         for other in self._container.streams:
             if other.index != self.stream.index:
                 other.discard = Discard.all
+        self.tick_seconds = float(self.stream.time_base or 1)
         self.is_avi = self._container.format.name == "avi"
         self.context = self.stream.codec_context
         self.context.thread_type = "SLICE"
@@ -85,17 +85,21 @@ class Demuxer:
             dts = NO_TIME if packet.dts is None else packet.dts
             shown = not (packet.is_discard or hidden)
             rows.append((pts, dts, packet.duration or 0, packet.is_keyframe, shown))
-        columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
-        self._table = PacketTable(*columns[:, :3].T.copy(), *columns[:, 3:].T.astype(bool))
+        self._table = PacketTable.from_rows(rows)
         self._next = len(rows)
         return self._table
+
+    def index_starts_with_key(self) -> bool:
+        """Whether the container's own index calls the first packet a keyframe, whatever its data now looks like."""
+        entries = self.stream.index_entries
+        first = max(int(self._table.pts[0]), int(self._table.dts[0]))
+        return len(entries) > 0 and entries[0].is_keyframe and entries[0].timestamp <= first
 
     def packets_from(self, start: int) -> Iterator[tuple[int, av.Packet]]:
         """(place in the file, packet) from packet `start` on; a packet not in the table keeps its neighbour's place.
 
         Resets the decoder.
         """
-        assert self._table is not None
         if not 0 <= start - self._next < READ_ON_PACKETS:
             self._seek(start)
         self.context.flush_buffers()
@@ -107,20 +111,18 @@ class Demuxer:
 
     def packets(self) -> Iterator[av.Packet]:
         """All packets from the start of the file. Resets the decoder."""
-        self._reopen()
+        self.reopen()
         yield from self._packets
 
     def _seek(self, start: int) -> None:
-        assert self._table is not None
-        ticks_a_second = 1 / self.stream.time_base
-        for back_seconds in SEEK_BACK_SECONDS:
-            if self._lands_before(start, int(self._table.pts[start] - back_seconds * ticks_a_second)):
+        pts = int(self._table.pts[start])
+        for back_seconds in SEEK_BACK_SECONDS if pts != NO_TIME else ():
+            if self._lands_before(start, max(pts - int(back_seconds / self.tick_seconds), NO_TIME)):
                 return
-        self._reopen()
+        self.reopen()
 
     def _lands_before(self, start: int, target: int) -> bool:
         """Seek to the tick `target`; whether packet `start` is still to come."""
-        assert self._table is not None
         try:
             self._container.seek(target, stream=self.stream, backward=True)
         except av.FFmpegError:
@@ -133,7 +135,7 @@ class Demuxer:
                 return self._next <= start
         return False
 
-    def _reopen(self) -> None:
+    def reopen(self) -> None:
         self._container.close()
         self._open()
 

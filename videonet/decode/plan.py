@@ -5,7 +5,8 @@ start at a keyframe, so the file falls into groups of pictures. With an open gro
 file but before it on screen ("leading") lean on the previous group, so a wanted one starts there.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +28,12 @@ class PacketTable:
     """bool: decoding may start here."""
     shown: np.ndarray
     """bool: gives a frame on screen; False for packets cut away by an edit list, and for hidden reference frames."""
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[tuple[int, int, int, bool, bool]]) -> "PacketTable":
+        """From (pts, dts, duration, key, shown) of each packet."""
+        columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
+        return cls(*columns[:, :3].T.copy(), *columns[:, 3:].T.astype(bool))
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -64,6 +71,17 @@ class PacketTable:
             and not (np.diff(dts) < 0).any()
             and not (reorders and (rising or is_avi))
         )
+
+    def frames_before_first_key(self) -> int:
+        """How many frames are on screen before the first keyframe: a file that begins in the middle of a group."""
+        first_keys = np.flatnonzero(self.key)[:1]
+        return int((self.pts[self.order] < self.pts[first_keys]).sum()) if len(first_keys) else 0
+
+    def hiding(self, positions: Iterable[int]) -> "PacketTable":
+        """The table with the frames at these positions no longer shown."""
+        shown = self.shown.copy()
+        shown[self.order[list(positions)]] = False
+        return replace(self, shown=shown)
 
     def start_packet(self, packet: int, lead_groups: int = 0) -> int:
         """Where to start decoding to get `packet` right, `lead_groups` groups earlier than needed."""

@@ -6,6 +6,7 @@ out is bit for bit what a plain decode of the whole file gives.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -50,7 +51,7 @@ class PyavReader:
         # Only now does the decoder know from the stream itself whether it puts frames in another order.
         self._track: PlannedTrack | CountedTrack
         if table.orders_frames(bool(self._demuxer.context.has_b_frames), self._demuxer.is_avi):
-            self._track = PlannedTrack(self._demuxer, table)
+            self._track = PlannedTrack(self._demuxer, self._without_headless(table))
         else:
             self._track = CountedTrack(self._demuxer)
         timeline = self._track.timeline
@@ -79,6 +80,18 @@ class PyavReader:
                     context.flush_buffers()
         raise Undecodable(self._demuxer.path, "not one frame can be decoded", "the file is damaged; fetch it again")
 
+    def _without_headless(self, table: PacketTable) -> PacketTable:
+        """The table without frames that lean on what came before the file's first keyframe, in a file cut out of more.
+
+        Where the index says that the file began with a keyframe, what is missing is damage, and its frames stay.
+        """
+        early = table.frames_before_first_key()
+        if not early or (self._demuxer.index_starts_with_key() and not table.key[0]):
+            return table
+        frames = PlannedTrack(self._demuxer, table).dense(0, 0)
+        decodable = {position for position, _ in takewhile(lambda named: named[0] < early, frames)}
+        return table.hiding(set(range(early)) - decodable)
+
     def _checked(self, frame: av.VideoFrame) -> av.VideoFrame:
         self._limits.check_size(self._demuxer.path, frame.width, frame.height)
         return frame
@@ -87,7 +100,7 @@ class PyavReader:
         """The header's rate where the frames' times agree with it within 1 %, else the rate of those times."""
         starts, claimed = self._track.timeline.starts_seconds, header_fps(self._demuxer)
         if len(starts) < 2:
-            return claimed
+            return 1 / self._track.timeline.duration_seconds
         counted = (len(starts) - 1) / float(starts[-1])
         return claimed if abs(counted / claimed - 1) < 0.01 else counted
 
@@ -161,7 +174,7 @@ class PyavReader:
         self._checked(frame)
         width, height = self._size
         rgb = self._reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
-        image = rgb.to_ndarray()
+        image: np.ndarray = rgb.to_ndarray()
         if self._quarter_turns:
             image = np.ascontiguousarray(np.rot90(image, self._quarter_turns))
         return torch.from_numpy(image)

@@ -60,9 +60,7 @@ class Limits:
     """Frames in one file (18 hours at 30 frames a second)."""
 
     def check_size(self, path: str, width: int, height: int) -> None:
-        """Raise `TooLarge` where a width x height frame passes a limit, `Undecodable` where it has no area."""
-        if width < 1 or height < 1:
-            raise Undecodable(path, f"the frame size in the header is {width}x{height}")
+        """Raise `TooLarge` where a width x height frame passes a limit."""
         if max(width, height) > self.max_side or width * height > self.max_pixels:
             raise TooLarge(
                 path,
@@ -74,7 +72,9 @@ class Limits:
         """Raise `TooLarge` where `frames` passes the limit."""
         if frames > self.max_frames:
             raise TooLarge(
-                path, f"more than max_frames={self.max_frames} frames", "pass larger Limits to open_video, or cut the file"
+                path,
+                f"more than max_frames={self.max_frames} frames",
+                "pass larger Limits to open_video, or cut the file",
             )
 
 

@@ -33,15 +33,15 @@ def decode(context: av.VideoCodecContext, packet: av.Packet | None) -> list[av.V
 
 def timeline(ticks: np.ndarray, last_duration: int, demuxer: Demuxer) -> Timeline:
     """From strictly rising ticks (frames,); a missing last duration is taken from the median step, or the rate."""
-    tick = demuxer.stream.time_base
-    starts = (ticks - ticks[0]) * float(tick)
+    tick_seconds = demuxer.tick_seconds
+    starts = (ticks - ticks[0]) * tick_seconds
     if last_duration > 0:
-        last_seconds = last_duration * float(tick)
+        last_seconds = last_duration * tick_seconds
     elif len(starts) > 1:
         last_seconds = float(np.median(np.diff(starts)))
     else:
         last_seconds = 1 / header_fps(demuxer)
-    return Timeline(starts, float(starts[-1]) + last_seconds, float(tick) / 2)
+    return Timeline(starts, float(starts[-1]) + last_seconds, tick_seconds / 2)
 
 
 def header_fps(demuxer: Demuxer) -> float:
@@ -81,6 +81,7 @@ class PlannedTrack:
 
     def dense(self, first: int, lead_groups: int) -> Frames:
         """(position, frame) of every decodable frame from `lead_groups` groups before `first` to the end."""
+        self._demuxer.reopen()  # a decoder without memory: damaged data may show it
         packets = self._demuxer.packets_from(self._table.start_packet(int(self._table.order[first]), lead_groups))
         context = self._demuxer.context
         context.skip_frame = "DEFAULT"
@@ -111,7 +112,7 @@ class CountedTrack:
             self.timeline = timeline(ticks, 0, demuxer)
         else:  # no clock to go by: evenly spaced
             fps = header_fps(demuxer)
-            self.timeline = Timeline(np.arange(len(ticks)) / fps, len(ticks) / fps, float(demuxer.stream.time_base) / 2)
+            self.timeline = Timeline(np.arange(len(ticks)) / fps, len(ticks) / fps, demuxer.tick_seconds / 2)
 
     def wanted(self, positions: np.ndarray) -> Frames:
         """(position, frame) of these sorted positions."""

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on, and a user to use the model, in one file of tensors and plain values."""
+"""Checkpoints: all that a run needs to go on, and a user to use the model, as tensors and plain values in one file."""
 
 from __future__ import annotations
 

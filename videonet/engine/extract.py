@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from .log import track
 class Embedder(Protocol):
     """A network with named intermediates."""
 
-    def embed(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    def embed(self, x: torch.Tensor, names: Collection[str] | None = None) -> dict[str, torch.Tensor]:
         """(N, 3, T, S, S) float -> name -> (N, D) or (N, C, T', H', W')."""
         ...
 
@@ -43,17 +43,14 @@ def extract(
     """Write `folder/<video id>.npy`, float32 (clips, D), and `folder/index.json`; return the index.
 
     `feature` is a name of `model.embed`; maps are averaged over T, H, W. Videos that cannot be read are listed in the
-    index with their reason. Raises OutputError when `folder` holds an index already, ValueError for an unknown feature.
+    index with their reason. Raises OutputError when `folder` holds an index already.
     """
     index_path = folder / "index.json"
     if index_path.exists():
         raise OutputError(f"{index_path} exists; choose another --out, or delete it")
 
     def network(x: torch.Tensor) -> torch.Tensor:
-        named = model.embed(x)
-        if feature not in named:
-            raise ValueError(f"feature {feature!r} is not known; this network has {', '.join(named)}")
-        value = named[feature]
+        value = model.embed(x, (feature,))[feature]
         return value.mean(dim=(2, 3, 4)) if value.ndim == 5 else value
 
     rows: list[dict[str, Any]] = []

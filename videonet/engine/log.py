@@ -81,7 +81,7 @@ class RunLog:
             from torch.utils.tensorboard import SummaryWriter
 
             folder.mkdir(parents=True, exist_ok=True)
-            self._writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]  # torch's
+            self._writer = SummaryWriter(str(folder / "tensorboard"))
 
     def row(self, kind: str, epoch: int, step: int, values: dict[str, float]) -> None:
         """`step` counts from the start of the run; values are plain numbers."""

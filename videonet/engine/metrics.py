@@ -1,4 +1,4 @@
-"""Accuracies from class probabilities, through torchmetrics (imported late: it costs two seconds)."""
+"""Accuracies from class probabilities (n, K) and labels (n,)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 
 def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float | None:
-    """Share of videos whose class is among the k most probable; probabilities (n, K); None for n = 0."""
+    """Share of videos with fewer than k classes more probable than the true one; None for n = 0.
+
+    A class as probable as the true one counts against it when it comes first, as in argmax.
+    """
     if not len(labels):
         return None
-    from torchmetrics.functional.classification import multiclass_accuracy
-
-    scores, targets = torch.from_numpy(probabilities), torch.from_numpy(labels)
-    # summed as counts: torchmetrics returns float32
-    hits = multiclass_accuracy(scores, targets, scores.shape[1], top_k=k, average="micro").double() * len(labels)
-    return round(float(hits)) / len(labels)
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]  # (n, k)
+    return float((order == labels[:, None]).any(axis=1).mean())
 
 
 def per_class(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> list[dict[str, Any]]:

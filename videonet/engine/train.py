@@ -79,6 +79,7 @@ class Trainer:
     failed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._quarantine = self.output_dir / "quarantine.jsonl"
         self._scaler = torch.amp.GradScaler(self.ranks.device.type, enabled=self.plan.precision == "fp16")
         self._loss = nn.CrossEntropyLoss(label_smoothing=self.plan.label_smoothing)
         self._network: nn.Module = self.model
@@ -113,7 +114,7 @@ class Trainer:
         self.sampler.start_at(epoch, first)
         self._network.train()
         steps = len(self.sampler)
-        window: list[tuple[torch.Tensor, torch.Tensor]] = []
+        window: list[torch.Tensor] = []
         window_start, clips = time.monotonic(), 0
         batches = track(
             self.loader, steps - first, f"epoch {epoch + 1}/{self.plan.epochs}", "steps", shown=self.ranks.first
@@ -121,7 +122,7 @@ class Trainer:
         for step, batch in enumerate(batches, first):
             self._note_failures(batch.failures)
             if not len(batch):
-                raise TrainingError(f"no video of step {step} could be read; see {self.output_dir / 'quarantine.jsonl'}")
+                raise TrainingError(f"no video of step {step} could be read; see {self._quarantine}")
             rate = self.plan.lr * self.schedule(epoch + step / steps)
             window.append(self._step(batch, rate, epoch, step))
             clips += len(batch)
@@ -129,16 +130,17 @@ class Trainer:
             last = step + 1 == steps
             if last or (step + 1) % self.plan.log_every == 0:
                 seconds = time.monotonic() - window_start
-                loss, top1 = (self.ranks.mean(torch.stack(values).mean()).item() for values in zip(*window, strict=True))
+                loss, top1 = self.ranks.mean(torch.stack(window).mean(dim=0)).tolist()
                 self._report(log, epoch, step, steps, loss, top1, rate, clips * self.ranks.world / seconds)
                 window, window_start, clips = [], time.monotonic(), 0
             if not last and self.plan.checkpoint_every and (step + 1) % self.plan.checkpoint_every == 0:
                 self._save("last")
 
-    def _step(self, batch: Batch, rate: float, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """One update; (loss, share of right clips) as scalars left on the device."""
+    def _step(self, batch: Batch, rate: float, epoch: int, step: int) -> torch.Tensor:
+        """One update; float32 (2,), loss and share of right clips, left on the device."""
         device = self.ranks.device
-        torch.manual_seed(int(np.random.SeedSequence((self.plan.seed, epoch, step, self.ranks.rank)).generate_state(1)[0]))
+        key = np.random.SeedSequence((self.plan.seed, epoch, step, self.ranks.rank))
+        torch.manual_seed(int(key.generate_state(1)[0]))  # dropout
         views = batch.views.to(device, non_blocking=True).flatten(0, 1)  # (B, 3, T, S, S): one view a video
         labels = batch.labels.to(device, non_blocking=True)
         set_rate(self.optimizer, rate)
@@ -152,7 +154,7 @@ class Trainer:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip_grad_norm)
         self._scaler.step(self.optimizer)
         self._scaler.update()
-        return loss.detach(), (logits.detach().argmax(dim=1) == labels).float().mean()
+        return torch.stack([loss.detach(), (logits.detach().argmax(dim=1) == labels).float().mean()])
 
     def _report(
         self, log: RunLog, epoch: int, step: int, steps: int, loss: float, top1: float, rate: float, speed: float
@@ -160,7 +162,7 @@ class Trainer:
         if not np.isfinite(loss):
             raise TrainingError(
                 f"the loss became {loss} in epoch {epoch + 1}, step {step + 1}; lower optim.lr, lengthen "
-                f"optim.warmup_epochs or set optim.clip_grad_norm, then start again or --resume from the last checkpoint"
+                f"optim.warmup_epochs or set optim.clip_grad_norm, and train anew in another output_dir"
             )
         values = {"loss": loss, "top1": top1, "lr": rate, "clips_per_second": speed, "failed_videos": len(self.failed)}
         log.row("train", epoch, epoch * steps + step, values)
@@ -213,11 +215,11 @@ class Trainer:
                 self.failed.add(failure.path)
                 logger.warning("not readable, replaced by another video: %s: %s", failure.path, failure.reason)
                 self.output_dir.mkdir(parents=True, exist_ok=True)
-                with (self.output_dir / "quarantine.jsonl").open("a", encoding="utf-8") as file:
+                with self._quarantine.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"id": failure.id, "path": failure.path, "reason": failure.reason}) + "\n")
         if len(self.failed) > self.plan.max_failed * self.videos:
             raise TrainingError(
                 f"{len(self.failed)} of {self.videos} training videos could not be read, more than data.max_failed "
-                f"{self.plan.max_failed:g} allows; they stand in {self.output_dir / 'quarantine.jsonl'}. Mend or "
+                f"{self.plan.max_failed:g} allows; they stand in {self._quarantine}. Mend or "
                 f"delist them, or raise data.max_failed"
             )

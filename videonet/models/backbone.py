@@ -42,13 +42,13 @@ class Backbone(nn.Module):
         super().__init__()
         self.channels_in, self.dims, self.wiring = parts.channels_in, parts.dims, parts.wiring
         self.feature_channels = {"stem": parts.channels_stem}
-        self._layers_of = {"stem": tuple(parts.stem)}
+        self._layers_of = {"stem": " ".join(parts.stem)}
         for name, layer in parts.stem.items():
             self.add_module(name, layer)
         for number, stage in enumerate(parts.stages, 1):
             self.add_module(f"layer{number}", stage)
             self.feature_channels[f"stage{number}"] = stage.channels_out
-            self._layers_of[f"stage{number}"] = (f"layer{number}",)
+            self._layers_of[f"stage{number}"] = f"layer{number}"
 
     def features(self, x: Tensor) -> dict[str, Tensor]:
         """Every feature map of a batch of clips, by name.
@@ -64,8 +64,8 @@ class Backbone(nn.Module):
         clips = x.shape[0]
         if self.dims == 2:
             x = x.transpose(1, 2).flatten(0, 1)  # (N*T, C, H, W)
-        for name, layers in self._layers_of.items():
-            x = run(self, layers, x)
+        for name, order in self._layers_of.items():
+            x = run(self, order, x)
             yield name, x.unflatten(0, (clips, -1)).transpose(1, 2) if self.dims == 2 else x
 
     def _checked(self, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ a 2D net leaves the temporal number out, so that one description builds both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,10 +16,10 @@ Dims = Literal[2, 3]
 Pair = tuple[int, int]
 """(temporal, spatial)"""
 
-_CONV = {2: nn.Conv2d, 3: nn.Conv3d}
-_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_MAX_POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
-_AVG_POOL = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
+_CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+_NORM: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_MAX_POOL: dict[int, Callable[..., nn.Module]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+_AVG_POOL: dict[int, Callable[..., nn.Module]] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
 
 
 def conv(
@@ -41,14 +41,14 @@ def max_pool(kernel: Pair, stride: Pair, *, dims: Dims) -> nn.Module:
 
 
 def avg_pool(stride: Pair, *, dims: Dims) -> nn.Module:
-    """Mean of each box of `stride`; an incomplete box at the end is the mean of what it holds."""
-    size = _spread(stride, dims)
-    return _AVG_POOL[dims](size, size, ceil_mode=True, count_include_pad=False)
+    """Spatial mean of each box of `stride`, of what there is of it at the border; time is skipped, not averaged."""
+    size = _spread((1, stride[1]), dims)
+    return _AVG_POOL[dims](size, _spread(stride, dims), ceil_mode=True, count_include_pad=False)
 
 
-def run(owner: nn.Module, names: Iterable[str], x: Tensor) -> Tensor:
-    """`x` through the children of `owner` that `names` lists, in that order."""
-    for name in names:
+def run(owner: nn.Module, order: str, x: Tensor) -> Tensor:
+    """`x` through children of `owner`: `order` is their names, separated by spaces."""
+    for name in order.split():
         x = getattr(owner, name)(x)
     return x
 
@@ -101,7 +101,7 @@ class ResidualBlock(nn.Module):
         self.downsample = shortcut
         # In place, except where the first operation would overwrite the x that the shortcut still reads.
         self.relu = nn.ReLU(inplace=not wiring.pre.startswith("relu"))
-        self.pre, self.branch, self.post = wiring.pre.split(), wiring.branch.split(), wiring.post.split()
+        self.pre, self.branch, self.post = wiring.pre, wiring.branch, wiring.post
         self.shortcut_reads_pre = wiring.projection_reads == "pre(x)" and not isinstance(shortcut, nn.Identity)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ def count(model: nn.Module, input_shape: Sequence[int], *, relu_calls: ReluCalls
 
 
 def count_model(name: str, num_classes: int | None = None, input_shape: Sequence[int] | None = None) -> Complexity:
-    """Cost of a network by its name; without `input_shape` at the paper's input. Raises ValueError as `create_model`."""
+    """Cost of a network by its name, at the paper's input if not told another. Raises ValueError as `create_model`."""
     with torch.device("meta"):
         model = create_model(name, num_classes)
     return count(model, input_shape or default_input(name), relu_calls="every" if name.endswith("_cifar") else "last")
@@ -92,15 +92,15 @@ def layers(model: nn.Module, input_shape: Sequence[int], *, relu_calls: ReluCall
     rows = []
     for module, seen in calls.items():
         counted = seen[-1:] if isinstance(module, nn.ReLU) and relu_calls == "last" else seen
-        weighted = isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear)
-        activations = sum(math.prod(shape) for _, shape in seen) if weighted else 0
+        fan_in = module.weight[0].numel() if isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear) else 0
+        activations = sum(math.prod(shape) for _, shape in seen) if fan_in else 0
         rows.append(
             LayerCost(
                 name=names[module],
                 kind=type(module).__name__,
                 output_shape=seen[-1][1],
                 params=sum(p.numel() for p in module.parameters()),
-                macs=activations * module.weight[0].numel() if weighted else 0,
+                macs=activations * fan_in,
                 activations=activations,
                 paper_ops=sum(_paper_ops(module, read, math.prod(shape)) for read, shape in counted),
             )

@@ -62,8 +62,8 @@ FAMILIES = {
     "iresgroupfix": Family("staged", "maxpool", False, inner=4, outer=2, groups=(64, 64, 64, 64)),
 }
 
-BASIC_DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-BOTTLENECK_DEPTHS = {
+BASIC_DEPTHS: dict[int, tuple[int, ...]] = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+BOTTLENECK_DEPTHS: dict[int, tuple[int, ...]] = {
     50: (3, 4, 6, 3),
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
@@ -72,7 +72,12 @@ BOTTLENECK_DEPTHS = {
     404: (4, 46, 80, 4),
     1001: (4, 155, 170, 4),
 }
-CIFAR_DEPTHS = {164: (18, 18, 18), 1001: (111, 111, 111), 2000: (222, 222, 222), 3002: (333, 334, 333)}
+CIFAR_DEPTHS: dict[int, tuple[int, ...]] = {
+    164: (18, 18, 18),
+    1001: (111, 111, 111),
+    2000: (222, 222, 222),
+    3002: (333, 334, 333),
+}
 
 
 @dataclass(frozen=True)
@@ -184,12 +189,12 @@ def create_model(
     parts = make_parts(name, wiring, width=width, blocks=blocks, inflation=inflation, checkpoint_every=checkpoint_every)
     model = Recognizer(parts, num_classes=classes, dropout=dropout)
     for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Conv3d):
+        if isinstance(module, nn.Conv2d | nn.Conv3d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     if zero_init_residual:
         for module in model.modules():
             if isinstance(module, ResidualBlock):
-                nn.init.zeros_(module.get_parameter(f"{module.branch[-1]}.weight"))
+                nn.init.zeros_(module.get_parameter(f"{module.branch.split()[-1]}.weight"))
     return model
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from videonet.models.backbone import Backbone, Parts
 from videonet.models.block import run
-from videonet.models.head import classifier, pooling
+from videonet.models.head import head
 
 
 class Recognizer(Backbone):
@@ -21,11 +21,10 @@ class Recognizer(Backbone):
         super().__init__(parts)
         self.num_classes = num_classes
         self.feature_dim = parts.stages[-1].channels_out
-        pool = pooling(self.feature_dim, activate=parts.wiring == "preact")
-        head = classifier(self.feature_dim, num_classes, dropout)
-        for name, layer in (pool | head).items():
+        preactivation = parts.wiring == "preact"
+        for name, layer in head(self.feature_dim, num_classes, dropout, last_norm=preactivation).items():
             self.add_module(name, layer)
-        self._pooling, self._classifier = tuple(pool), tuple(head)
+        self._pooling = "bn_last relu avgpool flatten" if preactivation else "avgpool flatten"
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, K) of clips (N, C, T, H, W); a 2D net also takes images (N, C, H, W)."""
@@ -46,6 +45,6 @@ class Recognizer(Backbone):
             if name in wanted:
                 kept[name] = feature
         pooled = run(self, self._pooling, feature)
-        logits = run(self, self._classifier, pooled)
+        logits = run(self, "dropout fc", pooled)
         kept |= {"pooled": pooled, "logits": logits}
         return {name: kept[name] for name in known if name in wanted}

@@ -3,7 +3,7 @@
 A projection first brings the space (and time) to size, then the channels by a 1x1 convolution and a normalisation:
 
     conv      nothing; the 1x1 convolution itself takes the stride and skips 3 of 4 activations   [5], Fig. 2(a)
-    avgpool   mean of each box of the stride                                                      [7], Table IV
+    avgpool   2x2 mean                                                                            [7], Table IV
     maxpool   3x3 maximum, over the window of the block's own 3x3 convolution                     Fig. 2(b)
 """
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -30,13 +30,12 @@ _LAYER = {"bottleneck": bottleneck_layer, "basic": basic_layer}
 _BODY = {"bottleneck": "conv1 bn1 relu conv2 bn2 relu conv3", "basic": "conv1 bn1 relu conv2"}
 _LAST_NORM = {"bottleneck": "bn3", "basic": "bn2"}
 
-#               pre         branch       post
-_ORIGINAL = Wiring("", "body norm", "relu")
-_PREACT = Wiring("bn0 relu", "body", "", projection_reads="pre(x)")
+_ORIGINAL = Wiring(pre="", branch="body norm", post="relu")
+_PREACT = Wiring(pre="bn0 relu", branch="body", post="", projection_reads="pre(x)")
 
 WIRINGS: dict[str, dict[Place, Wiring]] = {
-    "original": dict.fromkeys(("only", "start", "second", "middle", "end", "second and end"), _ORIGINAL),  # Fig. 1(a)
-    "preact": dict.fromkeys(("only", "start", "second", "middle", "end", "second and end"), _PREACT),  # Fig. 1(b)
+    "original": dict.fromkeys(get_args(Place), _ORIGINAL),  # Fig. 1(a)
+    "preact": dict.fromkeys(get_args(Place), _PREACT),  # Fig. 1(b)
     "paper": {  # Fig. 1(c): one ReLU a stage on the way of the shortcuts
         "start": Wiring("", "body norm", ""),
         "second": Wiring("relu", "body", ""),

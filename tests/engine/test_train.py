@@ -1,0 +1,130 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from videonet.cli import main
+from videonet.engine.checkpoint import load_checkpoint
+from videonet.engine.log import read_rows
+from videonet.engine.train import Trainer
+
+
+def last(folder):
+    return load_checkpoint(folder / "checkpoints" / "last.pt")
+
+
+def train(*words):
+    return main(["train", "--quiet", *words])
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_stopped_run_goes_on_bit_by_bit(tiny, trained, tmp_path, monkeypatch):
+    words = [*tiny, "train.checkpoint_every=1", f"output_dir={tmp_path / 'run'}"]
+    save = Trainer._save
+
+    def save_and_stop(self, name):
+        save(self, name)
+        if (self.position.epoch, self.position.step) == (1, 1):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_save", save_and_stop)
+    assert train(*words) == 130
+    assert (last(tmp_path / "run").epoch, last(tmp_path / "run").step) == (1, 1)
+    monkeypatch.setattr(Trainer, "_save", save)
+    assert train(*words, "--resume") == 0
+    whole, resumed = last(trained), last(tmp_path / "run")
+    assert same(whole.model, resumed.model)
+    assert whole.best_top1 == resumed.best_top1
+    losses = [
+        [row["loss"] for row in read_rows(folder / "train.jsonl") if row["kind"] == "train"]
+        for folder in (trained, tmp_path / "run")
+    ]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 4
+
+
+def test_workers_change_nothing(tiny, trained, tmp_path):
+    assert train(*tiny, "data.workers=2", f"output_dir={tmp_path}") == 0
+    assert same(last(trained).model, last(tmp_path).model)
+
+
+def test_killed_in_the_middle_and_resumed(tiny, tmp_path):
+    words = [*tiny, "train.epochs=30", "train.checkpoint_every=1", "train.eval_every=30", f"output_dir={tmp_path}"]
+    checkpoints = tmp_path / "checkpoints"
+    process = subprocess.Popen([sys.executable, "-m", "videonet.cli", "train", "--quiet", *words])
+    deadline = time.monotonic() + 90
+    while not (checkpoints / "last.pt").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    stopped = last(tmp_path)
+    position = stopped.epoch * 2 + stopped.step
+    assert 0 < position < 60
+    for path in checkpoints.iterdir():  # a temporary file of the killed process is not taken for a checkpoint
+        assert path.name in ("last.pt", "best.pt") or path.name.endswith(".tmp")
+    words = [word for word in words if not word.startswith("train.epochs")]
+    assert train(*words, f"train.epochs={stopped.epoch + 1}", "--resume") == 2  # another length is another schedule
+    assert train(*words, "train.epochs=30", "--resume") == 0
+    assert (last(tmp_path).epoch, last(tmp_path).step) == (30, 0)
+
+
+def test_a_run_is_not_overwritten(tiny, trained, capsys):
+    assert train(*tiny, f"output_dir={trained}") == 2
+    assert "holds a run already; --resume continues it" in capsys.readouterr().err
+
+
+def test_resume_refuses_other_settings(tiny, trained, capsys):
+    assert train(*tiny, f"output_dir={trained}", "optim.lr=0.5", "--resume") == 2
+    assert "optim.lr was 0.01 in the run and is 0.5 now" in capsys.readouterr().err
+
+
+def test_unreadable_videos_are_named_counted_and_limited(tiny, demo_data, tmp_path, capsys):
+    names = sorted((demo_data / "train").glob("*/*.mp4"))
+    broken = tmp_path / "zero.mp4"
+    broken.touch()
+    lines = [f"{path} {index % 2}" for index, path in enumerate([broken, *names[:9]])]
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    words = [*tiny, f"data.train={tmp_path / 'list.txt'}", "data.source=list", "data.val=null", "data.test=null"]
+    assert train(*words, "data.max_failed=0.1", f"output_dir={tmp_path / 'run'}") == 0
+    rows = [json.loads(line) for line in (tmp_path / "run" / "quarantine.jsonl").read_text().splitlines()]
+    assert [row["path"] for row in rows] == [str(broken)]
+    assert rows[0]["reason"]
+    assert last(tmp_path / "run").failed == [str(broken)]
+    assert train(*words, "data.max_failed=0.05", f"output_dir={tmp_path / 'strict'}") == 2
+    assert "1 of 10 training videos could not be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_low_precision_and_clipping_train(tiny, tmp_path, precision):
+    words = [f"train.precision={precision}", "optim.clip_grad_norm=1.0", "optim.name=adamw", "train.epochs=1"]
+    assert train(*tiny, *words, f"output_dir={tmp_path}") == 0
+    assert all(torch.isfinite(value).all() for value in last(tmp_path).model.values())
+
+
+def test_two_processes_share_one_run(tiny, tmp_path):
+    """torchrun, gloo: both ranks end with the same figures as one process would report, no video counted twice."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    module = ["-m", "videonet.cli"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    run = tmp_path / "run"
+    subprocess.run([*command, *module, "train", "--quiet", *tiny, "train.epochs=1", f"output_dir={run}"],
+                   check=True, env=environment, timeout=120)  # fmt: skip
+    checkpoint = str(run / "checkpoints" / "last.pt")
+    subprocess.run([*command, *module, "test", "--quiet", "--checkpoint", checkpoint], check=True, env=environment,
+                   timeout=120)  # fmt: skip
+    assert main(["test", "--quiet", "--checkpoint", checkpoint, "--out", str(tmp_path / "one")]) == 0
+    two, one = (json.loads((folder / "results.json").read_text()) for folder in (run, tmp_path / "one"))
+    assert two == one
+    assert one["n_decoded"] == 20
