@@ -1,8 +1,8 @@
 """Our nets against the authors' released code: same weights by name, same logits in float64.
 
-golden.json: per net the first 8 logits of two images under the weights of `fill.py`, computed by the authors' code
-("released") and by the same code with the in-place ReLU on the shortcut made harmless ("paper"), and a digest of the
-names and shapes of its state dict.
+golden.json: for six nets the first 8 logits of two images under the weights of `fill.py`, computed by the authors' code
+("released") and by the same code with the in-place ReLU on the shortcut made harmless ("paper"); for all of them
+a digest of the names and shapes of the state dict.
 """
 
 import hashlib

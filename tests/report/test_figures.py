@@ -35,7 +35,7 @@ def test_curves_of_a_broken_off_epoch() -> None:
     broken_off = [row for row in rows(epochs=2, steps=4) if row["kind"] == "train"][:6]
     figure = figures.curves(broken_off)
     assert figure is not None
-    assert figure.axes[0].lines[0].get_xdata()[-1] == pytest.approx(1.5)
+    assert np.max(figure.axes[0].lines[0].get_xdata()) == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize("log", [[], [{"kind": "train", "epoch": 0, "step": 0, "loss": None}]])
@@ -46,7 +46,7 @@ def test_no_curves_without_values(log: list[dict[str, object]]) -> None:
 def test_confusion_is_normalised_by_row_and_leaves_empty_rows_empty() -> None:
     counts = np.array([[3, 1, 0], [0, 0, 0], [0, 2, 2]])
     axes = figures.confusion(counts, ["a", "b", HOSTILE]).axes[0]
-    assert axes.images[0].get_array() == pytest.approx(np.array([[75, 25, 0], [0, 0, 0], [0, 50, 50]]))
+    assert np.asarray(axes.images[0].get_array()).tolist() == [[75, 25, 0], [0, 0, 0], [0, 50, 50]]
     assert [text.get_text() for text in axes.texts] == ["75", "25", "50", "50"]
 
 
@@ -62,7 +62,7 @@ def test_per_class_is_sorted_and_leaves_out_classes_without_video() -> None:
     figure = figures.per_class([*table, {"name": "good", "n": 2, "top1": 1.0}])
     assert figure is not None
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["good  (2)", "bad  (4)"]
-    assert [bar.get_width() for bar in figure.axes[0].patches] == [100, 25]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["100", "25"]
     assert figures.per_class(table[1:]) is None
 
 

@@ -58,7 +58,7 @@ class Timeline:
         if asked.min() < 0:
             raise ValueError(f"frame index {asked.min()} is negative; count frames from 0")
         last = len(self.starts_seconds) - 1
-        return np.minimum(asked, last).astype(np.int64), int((asked > last).sum())
+        return np.minimum(asked.astype(np.int64), last), int((asked > last).sum())
 
     def locate_seconds(self, seconds: Sequence[float]) -> tuple[np.ndarray, int]:
         """Positions int64 (T,) of the frames on screen at these seconds, and how many were past the end."""
@@ -95,6 +95,10 @@ class ClipBuilder:
     def missing(self) -> np.ndarray:
         """Positions int64 still without a frame, sorted and unique."""
         return np.array(sorted(self._missing), dtype=np.int64)
+
+    @property
+    def done(self) -> bool:
+        return not self._missing
 
     def wants(self, position: int) -> bool:
         return position in self._missing

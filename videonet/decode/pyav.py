@@ -116,7 +116,7 @@ class PyavReader:
         for position, frame in self._track.wanted(builder.missing):
             if builder.wants(position):
                 builder.put(position, self._rgb(frame), damaged=frame.is_corrupt)
-                if not len(builder.missing):
+                if builder.done:
                     break
         lost = builder.missing
         for near in np.split(lost, np.flatnonzero(np.diff(lost) > APART) + 1) if len(lost) else ():

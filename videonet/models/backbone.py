@@ -24,8 +24,8 @@ class Parts:
     stages: Sequence[Stage]
     channels_in: int
     """Channels the stem reads."""
-    channels_stem: int
-    """Channels the stem gives."""
+    channels: Sequence[int]
+    """Channels that the stem and each of the stages give."""
     dims: Dims
     wiring: str
     """The row of `stage.WIRINGS` the blocks follow."""
@@ -41,14 +41,13 @@ class Backbone(nn.Module):
     def __init__(self, parts: Parts) -> None:
         super().__init__()
         self.channels_in, self.dims, self.wiring = parts.channels_in, parts.dims, parts.wiring
-        self.feature_channels = {"stem": parts.channels_stem}
         self._layers_of = {"stem": " ".join(parts.stem)}
         for name, layer in parts.stem.items():
             self.add_module(name, layer)
         for number, stage in enumerate(parts.stages, 1):
             self.add_module(f"layer{number}", stage)
-            self.feature_channels[f"stage{number}"] = stage.channels_out
             self._layers_of[f"stage{number}"] = f"layer{number}"
+        self.feature_channels = dict(zip(self._layers_of, parts.channels, strict=True))
 
     def features(self, x: Tensor) -> dict[str, Tensor]:
         """Every feature map of a batch of clips, by name.

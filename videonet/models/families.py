@@ -11,7 +11,8 @@ import fnmatch
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Literal, NamedTuple
 
 from torch import nn
@@ -229,22 +230,19 @@ def make_parts(
 
     order = wiring if family.arrangement == "staged" else family.arrangement
     halved_early = recipe.stem_stride == 2
-    stages, channels = [], width
+    channels = [width, *(outer * width * 2**stage for stage in range(len(blocks)))]
+    stages = []
     for stage, count in enumerate(blocks):
         halves = stage > 0 or (halved_early and not family.stem_pool)
-        kernels = time.conv1[stage]
-        shapes = []
-        for block in range(count):
-            shape = BlockShape(
-                channels_in=channels,
-                inner=inner * width * 2**stage,
-                channels_out=outer * width * 2**stage,
-                stride=(time.strides[stage], 2 if halves else 1) if block == 0 else (1, 1),
-                groups=family.groups[stage],
-                times=(kernels[block % len(kernels)], time.conv2),
-            )
-            shapes.append(shape)
-            channels = shape.channels_out
+        every = BlockShape(
+            channels_in=channels[stage + 1],
+            inner=inner * width * 2**stage,
+            channels_out=channels[stage + 1],
+            groups=family.groups[stage],
+        )
+        start = replace(every, channels_in=channels[stage], stride=(time.strides[stage], 2 if halves else 1))
+        kernels = cycle(time.conv1[stage])
+        shapes = [replace(shape, times=(next(kernels), time.conv2)) for shape in [start, *[every] * (count - 1)]]
         stages.append(
             make_stage(
                 shapes,
@@ -263,7 +261,7 @@ def make_parts(
         pool=family.stem_pool and halved_early,
         dims=recipe.dims,
     )
-    return Parts(layers, stages, channels_in=recipe.input[1], channels_stem=width, dims=recipe.dims, wiring=order)
+    return Parts(layers, stages, channels_in=recipe.input[1], channels=channels, dims=recipe.dims, wiring=order)
 
 
 def _row(name: str) -> Row:

@@ -20,7 +20,7 @@ class Recognizer(Backbone):
     def __init__(self, parts: Parts, *, num_classes: int, dropout: float = 0.0) -> None:
         super().__init__(parts)
         self.num_classes = num_classes
-        self.feature_dim = parts.stages[-1].channels_out
+        self.feature_dim = parts.channels[-1]
         preactivation = parts.wiring == "preact"
         for name, layer in head(self.feature_dim, num_classes, dropout, last_norm=preactivation).items():
             self.add_module(name, layer)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal, get_args
 
@@ -77,13 +77,12 @@ class Stage(nn.ModuleList):
     With `checkpoint_every` = k > 0, activations are kept only every k blocks and computed again in the backward pass.
     """
 
-    def __init__(self, blocks: Sequence[ResidualBlock], *, channels_out: int, checkpoint_every: int = 0) -> None:
+    def __init__(self, blocks: Iterable[nn.Module], checkpoint_every: int = 0) -> None:
         super().__init__(blocks)
-        self.channels_out = channels_out
         self.checkpoint_every = checkpoint_every
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, [T,] H, W) to (N, channels_out, [T',] H', W')."""
+        """(N, C, [T,] H, W) to (N, C', [T',] H', W')."""
         if not (self.checkpoint_every and torch.is_grad_enabled()):
             return _chain(list(self), x)
         for first in range(0, len(self), self.checkpoint_every):
@@ -107,7 +106,7 @@ def make_stage(
         layers = {name: _LAYER[kind](name, shape, dims=dims) for name in order.layers()}
         path = shortcut(projection, shape.channels_in, shape.channels_out, shape.stride, dims=dims)
         blocks.append(ResidualBlock(layers, path, order))
-    return Stage(blocks, channels_out=shapes[-1].channels_out, checkpoint_every=checkpoint_every)
+    return Stage(blocks, checkpoint_every)
 
 
 def _chain(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
@@ -117,10 +116,13 @@ def _chain(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
 
 
 def _checkpointed(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
+    if torch.compiler.is_compiling():  # a compiled graph updates statistics once, and takes no context_fn
+        return checkpoint(_chain, blocks, x, use_reentrant=False, preserve_rng_state=False)
+
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _statistics_held(blocks)
 
-    # Blocks draw no random numbers: nothing to restore.
+    # Blocks draw no random numbers: none to restore.
     return checkpoint(_chain, blocks, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
 
 

@@ -28,8 +28,14 @@ _ENDS = MAX_LABELLED_CLASSES // 2
 
 
 def to_png(figure: Figure) -> bytes:
+    """The figure as PNG, empty rows above and below cut off; never narrower than drawn, so that text keeps its size."""
+    from matplotlib.transforms import Bbox
+
+    figure.draw_without_rendering()
+    inked = figure.get_tightbbox().padded(0.06)
+    box = Bbox.from_extents(min(inked.x0, 0), inked.y0, max(inked.x1, figure.get_figwidth()), inked.y1)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.06)
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", bbox_inches=box)
     return buffer.getvalue()
 
 

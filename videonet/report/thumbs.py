@@ -45,7 +45,7 @@ def mistakes(wrong: Sequence[Mistake], class_names: Sequence[str]) -> Figure:
 
     top = total - _MARGIN_INCHES  # inches from the lower edge, as all y here
     for one, strip, height in zip(wrong, strips, heights, strict=True):
-        true_name, wrong_name = (shorten(class_names[k], 24) for k in (one.label, one.predicted))
+        true_name, wrong_name = (shorten(class_names[k], 26) for k in (one.label, one.predicted))
         bottom = top - _CAPTION_INCHES - height
         write(
             f"{true_name}  \N{RIGHTWARDS ARROW}  {wrong_name}  ({100 * one.probability:.0f} %)",
