@@ -24,7 +24,8 @@ def test_predictions_are_those_of_the_test(trained, demo_data, capsys):
     names = json.loads((trained / "results.json").read_text())["per_class"]
     for place in (0, 13):
         video = demo_data / "test" / str(stored["ids"][place])
-        assert main(["predict", "--quiet", str(video), "--checkpoint", checkpoint(trained), "--topk", "10", "--json"]) == 0
+        words = ["predict", "--quiet", str(video), "--checkpoint", checkpoint(trained), "--topk", "10", "--json"]
+        assert main(words) == 0
         (said,) = json.loads(capsys.readouterr().out)
         assert said["path"] == str(video)
         probabilities = {row["class"]: row["probability"] for row in said["top"]}

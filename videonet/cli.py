@@ -71,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", parents=[configured], help="train a network", usage=usage.format("train"))
     train.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if it has one")
 
-    test = commands.add_parser("test", parents=[configured], help="multi-view test of a checkpoint", usage=usage.format("test"))
+    test = commands.add_parser(
+        "test", parents=[configured], help="multi-view test of a checkpoint", usage=usage.format("test")
+    )
     test.add_argument("--checkpoint", required=True, metavar="PT")
     test.add_argument("--out", metavar="DIR", help="where results go (default: the checkpoint's run)")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -167,7 +168,7 @@ def info(patterns: Sequence[str], num_classes: int | None, as_json: bool) -> Non
     if not patterns:
         print("\n".join(list_models()))
         return
-    rows = []
+    rows: list[dict[str, Any]] = []
     for pattern in patterns:
         names = list_models(pattern)
         if not names:

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 from videonet.data import synthetic
 from videonet.data.synthetic import CLASSES, DemoDependencyError, DemoSpec, make_demo_data, render, trajectory
@@ -71,6 +72,16 @@ def test_a_video_depends_on_its_key_alone() -> None:
     assert np.array_equal(first, render("train", "open", 3, TINY))
     for other in (render("val", "open", 3, TINY), render("train", "close", 3, TINY), render("train", "open", 4, TINY)):
         assert not np.array_equal(first, other)
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    before = torch.get_num_threads()
+    frames = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        frames.append(render("train", "turn_clockwise", 0, DemoSpec()))
+    torch.set_num_threads(before)
+    assert np.array_equal(frames[0], frames[1])
 
 
 @pytest.mark.parametrize(("forward", "backward"), PARTNERS.items())

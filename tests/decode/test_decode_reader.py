@@ -14,7 +14,7 @@ import torch
 
 import videonet.decode
 from tests.decode.make import FRAMES, HEIGHT, WIDTH, Recipe, read_number
-from videonet.decode import Limits, NoVideoStream, TooLarge, open_video, track
+from videonet.decode import Clip, Limits, NoVideoStream, TooLarge, open_video, track
 
 Videos = Callable[[Recipe], Path]
 RECIPE = Recipe(".mp4", options={"g": "24", "bf": "3"})
@@ -127,6 +127,16 @@ def test_a_closed_reader_says_so_and_an_open_one_is_not_pickled(path: Path) -> N
 def test_limits_hold(limits: Limits, path: Path) -> None:
     with pytest.raises(TooLarge, match="Limits"):
         open_video(path, limits=limits)
+
+
+def test_a_clip_checks_its_shapes() -> None:
+    times = np.zeros(2)
+    assert Clip(torch.zeros(2, 4, 5, 3, dtype=torch.uint8), times, 0, 0, 0).frames.shape[0] == 2
+    for frames in (torch.zeros(2, 4, 5, 3), torch.zeros(2, 3, 4, 5, dtype=torch.uint8)):
+        with pytest.raises(ValueError, match="clip frames"):
+            Clip(frames, times, 0, 0, 0)
+    with pytest.raises(ValueError, match="one time a frame"):
+        Clip(torch.zeros(3, 4, 5, 3, dtype=torch.uint8), times, 0, 0, 0)
 
 
 def test_errors_cross_to_another_process() -> None:

@@ -17,7 +17,7 @@ def test_four_frames_of_a_video_in_order(demo_data: Path) -> None:
     frames = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
     assert [frame.shape for frame in frames] == [(40, 48, 3)] * 4
     assert len({frame.tobytes() for frame in frames}) == 4
-    assert figure.texts[0].get_text() == "move_left  →  a $name that i…of a phone  (88 %)"
+    assert figure.texts[0].get_text() == "move_left  →  a $name that…e of a phone  (88 %)"
     assert figure.texts[1].get_text() == "test/0"
 
 

@@ -52,7 +52,7 @@ _RANGES = {
     "y": (-0.08, 0.08, 0.32, 0.52),
     "size": (math.log2(0.23), math.log2(0.28), 0.90, 1.30),
     "angle": (-math.pi, math.pi, math.radians(70), math.radians(150)),
-    "gap": (0.16, 0.18, 0.26, 0.32),
+    "gap": (0.18, 0.20, 0.32, 0.36),
 }
 
 _PHOTOGRAPHS = {
@@ -222,10 +222,11 @@ def _texture(
         extent = int(min(photograph.shape[1:]) * rng.uniform(0.35, 0.9))
         top, left = (int(rng.integers(n - extent + 1)) for n in photograph.shape[1:])
         cut = photograph[:, top : top + extent, left : left + extent]
-        cuts.append(F.interpolate(cut[None], (side, side), mode="bilinear", antialias=True)[0])
-    cut = max(cuts, key=lambda c: float(c.std()))
-    tint = torch.from_numpy(rng.uniform(-0.06, 0.06, (3, 1, 1))).float()
-    return ((cut - cut.mean()) / (cut.std() + 1e-3) * contrast + mean + tint).clamp(0, 1)
+        cuts.append(F.interpolate(cut[None], (side, side), mode="bilinear", antialias=True)[0].double().numpy())
+    pixels = max(cuts, key=np.std)  # numpy's sums: torch's depend on the number of threads
+    tint = rng.uniform(-0.06, 0.06, (3, 1, 1))
+    pixels = (pixels - pixels.mean()) / (pixels.std() + 1e-3) * contrast + mean + tint
+    return torch.from_numpy(pixels.clip(0, 1)).float()
 
 
 def _shape(rng: np.random.Generator) -> torch.Tensor:

@@ -60,11 +60,7 @@ class Demuxer:
         self.context = self.stream.codec_context
         self.context.thread_type = "SLICE"
         self.context.thread_count = 1
-        self.restart()
-
-    def restart(self) -> None:
-        """Hand out packets from where the container now is, which must be the start of the file."""
-        self._next = 0
+        self._next = 0  # the place of the packet that comes next
         self._packets: Iterator[av.Packet] = self._demux()
 
     def _demux(self) -> Iterator[av.Packet]:
@@ -140,4 +136,5 @@ class Demuxer:
         self._open()
 
     def close(self) -> None:
+        self._packets = iter(())  # the generator holds this object: so memory goes now, and not at some garbage collection
         self._container.close()

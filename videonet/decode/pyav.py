@@ -22,6 +22,7 @@ from videonet.decode.reader import Limits, Source, Undecodable, VideoInfo
 from videonet.decode.track import FROM_THE_START, CountedTrack, PlannedTrack, decode, header_fps
 
 APART = 250  # lost frames farther apart than this are looked for in separate decodes
+NO_FRAME, FETCH_AGAIN = "not one frame can be decoded", "the file is damaged; fetch it again"
 
 
 class PyavReader:
@@ -67,18 +68,21 @@ class PyavReader:
         )
 
     def _first_decodable(self, table: PacketTable) -> av.VideoFrame:
-        """Any first frame: the true size and the rotation are only known from one."""
-        keys_only = bool(table.key.any())
-        for place, packet in self._demuxer.packets_from(0):
-            if table.key[place] or not keys_only:
+        """Any first frame: the true size and the rotation are only known from one.
+
+        A keyframe alone is pushed out at once; only where none can be decoded are all packets tried.
+        """
+        for keys_only in (True, False):
+            for place, packet in self._demuxer.packets_from(0):
+                if keys_only and not table.key[place]:
+                    continue
                 context = self._demuxer.context
-                # A keyframe is pushed out at once, without waiting for the decoder to fill its reorder queue.
                 frames = decode(context, packet) or (decode(context, None) if keys_only else None)
                 if frames:
                     return self._checked(frames[0])
                 if keys_only:
                     context.flush_buffers()
-        raise Undecodable(self._demuxer.path, "not one frame can be decoded", "the file is damaged; fetch it again")
+        raise Undecodable(self._demuxer.path, NO_FRAME, FETCH_AGAIN)
 
     def _without_headless(self, table: PacketTable) -> PacketTable:
         """The table without frames that lean on what came before the file's first keyframe, in a file cut out of more.
@@ -167,13 +171,17 @@ class PyavReader:
                     for gap in range(expected, stop):
                         yield gap, good, False
                     return
-        raise Undecodable(self._demuxer.path, "not one frame can be decoded", "the file is damaged; fetch it again")
+        raise Undecodable(self._demuxer.path, NO_FRAME, FETCH_AGAIN)
 
     def _rgb(self, frame: av.VideoFrame) -> torch.Tensor:
         """uint8 (H, W, 3), upright, of `info` size (a stream may change its size half way)."""
         self._checked(frame)
         width, height = self._size
-        rgb = self._reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
+        try:
+            rgb = self._reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
+        except av.FFmpegError as error:
+            reason = f"{frame.format.name} {frame.width}x{frame.height} cannot be turned into RGB ({error.strerror})"
+            raise Undecodable(self._demuxer.path, reason, "re-encode it, to H.264 yuv420p for instance") from error
         image: np.ndarray = rgb.to_ndarray()
         if self._quarter_turns:
             image = np.ascontiguousarray(np.rot90(image, self._quarter_turns))

@@ -108,7 +108,9 @@ class ResidualBlock(nn.Module):
         """(N, C, [T,] H, W) to (N, C', [T',] H', W')."""
         h = run(self, self.pre, x)
         s = self.downsample(h if self.shortcut_reads_pre else x)
-        return run(self, self.post, run(self, self.branch, h) + s)
+        y = run(self, self.branch, h)
+        y += s  # in place: y is fresh from a convolution or a norm, and nothing else reads it
+        return run(self, self.post, y)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Family:
 
 
 FAMILIES = {
-    #                         blocks      projection  stem pool
+    # order of the layers, projection, stem pool; [n] are the paper's references
     "resnet": Family("original", "conv", True),  # [5]
     "preact_resnet": Family("preact", "conv", True),  # [6]
     "resstage": Family("staged", "conv", True),  # section III-A
@@ -96,9 +96,10 @@ class Inflation:
 
 
 INFLATIONS = {
+    # stem, conv1 in stages 1 to 4, conv2, temporal strides of stages 1 to 4
     "paper": Inflation(5, ((1,), (1,), (1,), (1,)), 3, (1, 1, 2, 2)),  # Table V: 3x3 -> 3x3x3, 1x1 -> 1x1x1
-    "i3d": Inflation(5, ((3, 1), (3, 1), (3, 1), (3, 1)), 1, (1, 1, 1, 1)),  # conv1 3x1x1 in every other block
-    "slow": Inflation(1, ((1,), (1,), (3,), (3,)), 1, (1, 1, 1, 1)),  # conv1 3x1x1 in the last two stages
+    "i3d": Inflation(5, ((3, 1), (3, 1), (3, 1), (3, 1)), 1, (1, 1, 1, 1)),  # time in blocks 1, 3, 5, ... of a stage
+    "slow": Inflation(1, ((1,), (1,), (3,), (3,)), 1, (1, 1, 1, 1)),  # time in the last two stages only
     "2d": Inflation(1, ((1,), (1,), (1,), (1,)), 1, (1, 1, 1, 1)),  # every frame by itself
 }
 

@@ -13,14 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from videonet.models.block import (
-    BlockShape,
-    Dims,
-    ResidualBlock,
-    Wiring,
-    basic_layer,
-    bottleneck_layer,
-)
+from videonet.models.block import BlockShape, Dims, ResidualBlock, Wiring, basic_layer, bottleneck_layer
 from videonet.models.shortcut import Projection, shortcut
 
 BlockKind = Literal["bottleneck", "basic"]
@@ -44,7 +37,7 @@ WIRINGS: dict[str, dict[Place, Wiring]] = {
         "second and end": Wiring("relu", "body", "norm relu"),
         "only": _ORIGINAL,
     },
-    "released": {  # the authors' code: the first ReLU of the second block also rectifies its shortcut
+    "released": {  # the authors' code: two ReLUs a stage there
         "start": Wiring("", "body norm", "relu"),
         "second": Wiring("", "body", ""),
         "middle": Wiring("bn0 relu", "body", ""),
@@ -55,6 +48,8 @@ WIRINGS: dict[str, dict[Place, Wiring]] = {
 }
 """Wiring name -> place in the stage -> order of the layers.
 
+In the authors' code the ReLU that opens the second block works in place and so rectifies its shortcut too; here the
+Start block ends with that ReLU, which is the same function without the aliasing. Their weights need it.
 The second block never has a bn0: the Start block's norm comes right before it. A stage of one block is Start and End
 at once: normalised before the sum as a Start, rectified after it as an End, which is ResNet's own block.
 """
