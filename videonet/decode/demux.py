@@ -136,5 +136,5 @@ class Demuxer:
         self._open()
 
     def close(self) -> None:
-        self._packets = iter(())  # the generator holds this object: so memory goes now, and not at some garbage collection
+        self._packets = iter(())  # it refers back to this object, and would keep it for the garbage collector
         self._container.close()
