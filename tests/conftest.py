@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from videonet.cli import main
-from videonet.data.synthetic import DemoSpec, make_demo_data
+from videonet.data.synthetic import DemoSpec, write_demo_videos
 
 
 @pytest.fixture(scope="session")
 def demo_data(tmp_path_factory):
     """Encoded motion videos, 10 classes: train 2, val 1, test 2 a class."""
     folder = tmp_path_factory.mktemp("demo")
-    make_demo_data(folder, DemoSpec(train=2, val=1, test=2, frames=10, size=(48, 40)))
+    list(write_demo_videos(folder, DemoSpec(train=2, val=1, test=2, frames=10, size=(48, 40))))
     return folder
 
 

@@ -1,10 +1,12 @@
 import json
 import shutil
 
+import av
 import numpy as np
 import pytest
 
 from videonet.cli import main
+from videonet.decode import open_video
 
 
 def checkpoint(folder):
@@ -59,6 +61,23 @@ def test_broken_files_are_counted_with_their_reasons(trained, demo_data, tmp_pat
     assert {row["path"] for row in results["failures"]} == {str(files[i]) for i in (0, 7, 12)}
     assert all(row["reason"] for row in results["failures"])
     assert results["top1_failed_as_wrong"] == pytest.approx(results["top1"] * 17 / 20)
+
+
+def test_a_file_cut_short_is_not_passed_off_as_a_whole_video(trained, demo_data, tmp_path, capsys):
+    whole = next((demo_data / "test").glob("*/*.mp4"))
+    with av.open(str(whole)) as source, av.open(str(tmp_path / "x.mp4"), "w", options={"movflags": "faststart"}) as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
+    cut = tmp_path / "cut.mp4"
+    data = (tmp_path / "x.mp4").read_bytes()
+    cut.write_bytes(data[: len(data) * 7 // 10])
+    with open_video(cut) as reader:
+        assert reader.info.frames < 5 < reader.info.missing  # of 10
+    assert main(["predict", "--quiet", str(cut), "--checkpoint", checkpoint(trained)]) == 2
+    assert "cut short" in capsys.readouterr().out
 
 
 def test_features_of_a_folder(trained, demo_data, tmp_path):

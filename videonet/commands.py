@@ -18,7 +18,7 @@ from videonet.engine.dist import ranks
 from videonet.engine.evaluate import evaluate, save_views, summarise
 from videonet.engine.extract import extract
 from videonet.engine.files import OutputError, atomic, keep_old, write_json, write_text
-from videonet.engine.log import logger, read_rows
+from videonet.engine.log import logger, read_rows, track
 from videonet.engine.predict import Prediction, predictions
 from videonet.models import default_input, list_models
 from videonet.models.complexity import count_model
@@ -157,10 +157,15 @@ def predict(checkpoint_path: str, videos: Sequence[str], k: int, as_json: bool, 
 
 def make_demo_data(folder: str) -> None:
     """Write the embedded default data."""
-    from videonet.data.synthetic import make_demo_data as write
+    from videonet.data.synthetic import DemoDependencyError, DemoSpec, write_demo_videos
 
-    paths = write(folder, progress=None)
-    print(f"{len(paths)} videos in {folder}")
+    spec = DemoSpec()
+    try:
+        for _ in track(write_demo_videos(folder, spec), spec.videos, "make-demo-data", "videos"):
+            pass
+    except (ValueError, DemoDependencyError) as error:
+        raise OutputError(str(error)) from None
+    print(f"{spec.videos} videos in {folder}")
 
 
 def info(patterns: Sequence[str], num_classes: int | None, as_json: bool) -> None:

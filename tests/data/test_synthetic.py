@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from videonet.data import synthetic
-from videonet.data.synthetic import CLASSES, DemoDependencyError, DemoSpec, make_demo_data, render, trajectory
+from videonet.data.synthetic import CLASSES, DemoDependencyError, DemoSpec, render, trajectory, write_demo_videos
 
 TINY = DemoSpec(train=1, val=1, test=1, frames=5, size=(48, 32), fps=12.5)
 PARTNERS = {
@@ -22,7 +22,7 @@ PARTNERS = {
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     folder = tmp_path_factory.mktemp("demo") / "data"
-    return folder, make_demo_data(folder, TINY)
+    return folder, list(write_demo_videos(folder, TINY))
 
 
 def test_folder_layout(demo: tuple[Path, list[Path]]) -> None:
@@ -48,20 +48,19 @@ def test_a_second_call_keeps_and_repairs(demo: tuple[Path, list[Path]]) -> None:
     before = paths[0].read_bytes()
     paths[0].unlink()
     kept = paths[1].stat().st_mtime_ns
-    seen: list[tuple[int, int]] = []
-    assert make_demo_data(folder, TINY, lambda done, total: seen.append((done, total))) == paths
+    assert list(write_demo_videos(folder, TINY)) == paths
     assert paths[0].read_bytes() == before
     assert paths[1].stat().st_mtime_ns == kept
-    assert seen == [(i, 30) for i in range(1, 31)]
+    assert len(paths) == TINY.videos == 30
     assert not list(folder.rglob("*.partial"))
 
 
 def test_refuses_another_spec_and_a_foreign_folder(demo: tuple[Path, list[Path]], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="another spec"):
-        make_demo_data(demo[0], DemoSpec(train=2))
+        list(write_demo_videos(demo[0], DemoSpec(train=2)))
     (tmp_path / "thesis.doc").touch()
     with pytest.raises(ValueError, match="not empty"):
-        make_demo_data(tmp_path, TINY)
+        list(write_demo_videos(tmp_path, TINY))
 
 
 def test_a_video_depends_on_its_key_alone() -> None:

@@ -17,7 +17,8 @@ from .views import Views
 Key = tuple[int, int]  # (epoch, index of the item)
 
 _MOST_SUBSTITUTES = 20
-_MOST_BAD_FRAMES = 0.25  # a video counts as unreadable when more of its wanted frames are damaged or missing
+_MOST_BAD_FRAMES = 0.25  # a video counts as unreadable when more of the frames wanted from it are damaged
+_MOST_MISSING_FRAMES = 0.1  # or when more of its frames are missing, since the file was cut short
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class VideoDataset(Dataset[Sample]):
 
     With `substitute`, an unreadable video is replaced by another one of the same epoch, chosen by the key alone, and
     the failure is reported in the sample (training). Without it, the sample has no views (test, features).
+    A video also counts as unreadable when more than a tenth of its frames were cut off, or when more than a quarter of
+    those wanted are damaged.
     """
 
     def __init__(self, items: Sequence[VideoItem], views: Views, seed: int = 0, substitute: bool = False) -> None:
@@ -79,12 +82,15 @@ class VideoDataset(Dataset[Sample]):
         preprocessing = self.views.preprocessing
         with open_video(item.path) as reader:
             info = reader.info
+            promised = info.frames + info.missing
+            if info.missing > _MOST_MISSING_FRAMES * promised:
+                raise Undecodable(item.path, f"cut short: {info.missing} of {promised} frames are gone")
             plan = self.views.plan(preprocessing.ticks(info), (info.height, info.width), rng)
             wanted, place = np.unique(plan.ticks, return_inverse=True)
             clip = preprocessing.read(reader, wanted, plan.emit)
         bad = clip.damaged + clip.substituted
         if bad > _MOST_BAD_FRAMES * len(wanted):
-            raise Undecodable(item.path, f"{bad} of the {len(wanted)} frames wanted are damaged or missing")
+            raise Undecodable(item.path, f"{bad} of the {len(wanted)} frames wanted are damaged")
         place = place.reshape(plan.ticks.shape)  # (V_t, T) -> rows of clip.frames
         clips = clip.frames[torch.from_numpy(place)]  # (V_t, T, h, w, 3)
         views = torch.stack([box.cut(clips) for box in plan.crops], dim=1).flatten(0, 1)  # (V, T, S, S, 3)

@@ -20,7 +20,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -52,7 +52,7 @@ _RANGES = {
     "y": (-0.08, 0.08, 0.32, 0.52),
     "size": (math.log2(0.23), math.log2(0.28), 0.90, 1.30),
     "angle": (-math.pi, math.pi, math.radians(70), math.radians(150)),
-    "gap": (0.18, 0.20, 0.32, 0.36),
+    "gap": (0.16, 0.18, 0.26, 0.32),
 }
 
 _PHOTOGRAPHS = {
@@ -80,7 +80,7 @@ class DemoDependencyError(ImportError):
 
 @dataclass(frozen=True)
 class DemoSpec:
-    """What `make_demo_data` writes: videos per class of each split, and the shape of a video."""
+    """What `write_demo_videos` writes: videos per class of each split, and the shape of a video."""
 
     train: int = 60
     val: int = 8
@@ -104,14 +104,17 @@ class DemoSpec:
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; give 0 or more")
 
+    @property
+    def videos(self) -> int:
+        """Videos in all splits and classes together."""
+        return (self.train + self.val + self.test) * len(CLASSES)
 
-def make_demo_data(
-    folder: str | Path, spec: DemoSpec | None = None, progress: Callable[[int, int], None] | None = None
-) -> list[Path]:
+
+def write_demo_videos(folder: str | Path, spec: DemoSpec | None = None) -> Iterator[Path]:
     """Write folder/{train,val,test}/<class>/<number>.mp4, classes.txt, README.txt and spec.json.
 
-    Files appear complete or not at all, and those already there are kept, so a broken-off call can be repeated.
-    `progress(done, total)` is called after each video. Returns the paths of all videos, by split, class, number.
+    Yields the path of each video once it is there, by split, class, number. Files appear complete or not at all, and
+    those already there are kept, so a broken-off call can be repeated.
 
     Raises:
         ValueError: the folder holds something else, or videos of another spec.
@@ -120,14 +123,12 @@ def make_demo_data(
     folder, spec = Path(folder), spec or DemoSpec()
     _claim(folder, spec)
     wanted = [(split, name, i) for split in SPLITS for name in CLASSES for i in range(getattr(spec, split))]
-    paths = [folder / split / name / f"{i:04d}.mp4" for split, name, i in wanted]
-    for done, (path, (split, name, i)) in enumerate(zip(paths, wanted, strict=True), start=1):
+    for split, class_name, i in wanted:
+        path = folder / split / class_name / f"{i:04d}.mp4"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_video(path, render(split, name, i, spec), spec.fps)
-        if progress is not None:
-            progress(done, len(paths))
-    return paths
+            _write_video(path, render(split, class_name, i, spec), spec.fps)
+        yield path
 
 
 def render(split: str, class_name: str, index: int, spec: DemoSpec) -> np.ndarray:

@@ -85,6 +85,11 @@ class Demuxer:
         self._next = len(rows)
         return self._table
 
+    def missing_packets(self) -> int:
+        """Packets that the index of an mp4 or mov promises and the scan did not find: the file was cut short."""
+        promised = len(self.stream.index_entries) if self._container.format.name.startswith("mov") else 0
+        return max(0, promised - len(self._table.pts))
+
     def index_starts_with_key(self) -> bool:
         """Whether the container's own index calls the first packet a keyframe, whatever its data now looks like."""
         entries = self.stream.index_entries

@@ -65,6 +65,7 @@ class PyavReader:
             duration_seconds=timeline.duration_seconds,
             codec=self._demuxer.context.codec.canonical_name,
             rotation=90 * self._quarter_turns,
+            missing=self._demuxer.missing_packets(),
         )
 
     def _first_decodable(self, table: PacketTable) -> av.VideoFrame:

@@ -96,6 +96,8 @@ class VideoInfo:
     """FFmpeg's name, such as "h264"."""
     rotation: int
     """Degrees counter-clockwise the stored frames were turned by: 0, 90, 180 or 270."""
+    missing: int = 0
+    """Frames that the index of an mp4 or mov promises beyond `frames`: more than 0 says that the file was cut short."""
 
 
 class VideoReader(Protocol):

@@ -29,24 +29,30 @@ class Parts:
     dims: Dims
     wiring: str
     """The row of `stage.WIRINGS` the blocks follow."""
+    time_pool: int = 1
+    """Kernel and stride of a max pool over time between stages 1 and 2; 1: none."""
 
 
 class Backbone(nn.Module):
     """Abstract: stem and stages, and the feature maps "stem", "stage1", "stage2", ... they give.
 
-    Attributes: `dims`, `wiring` and `channels_in` as in `Parts`; `feature_channels`, channels of each feature map by
+    Attributes: `dims`, `wiring`, `time_pool` and `channels_in` as in `Parts`; `feature_channels`, channels of each feature map by
     name, in order.
     """
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
         self.channels_in, self.dims, self.wiring = parts.channels_in, parts.dims, parts.wiring
+        self.time_pool = parts.time_pool
         self._layers_of = {"stem": " ".join(parts.stem)}
         for name, layer in parts.stem.items():
             self.add_module(name, layer)
         for number, stage in enumerate(parts.stages, 1):
             self.add_module(f"layer{number}", stage)
             self._layers_of[f"stage{number}"] = f"layer{number}"
+        if parts.time_pool > 1:
+            self.pool1 = nn.MaxPool3d((parts.time_pool, 1, 1))
+            self._layers_of["stage2"] = "pool1 layer2"
         self.feature_channels = dict(zip(self._layers_of, parts.channels, strict=True))
 
     def features(self, x: Tensor) -> dict[str, Tensor]:
@@ -83,4 +89,6 @@ class Backbone(nn.Module):
                 f"input of shape {shape} has {x.shape[1]} channels, this net reads {self.channels_in}; "
                 "the layout is (N, C, T, H, W)"
             )
+        if x.shape[2] < self.time_pool:
+            raise ValueError(f"a clip of {x.shape[2]} frames is too short: this net pools {self.time_pool} frames to 1")
         return x

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from videonet.models.families import create_model, default_input
@@ -69,9 +70,14 @@ def count(model: nn.Module, input_shape: Sequence[int], *, relu_calls: ReluCalls
 
 def count_model(name: str, num_classes: int | None = None, input_shape: Sequence[int] | None = None) -> Complexity:
     """Cost of a network by its name, at the paper's input if not told another. Raises ValueError as `create_model`."""
-    with torch.device("meta"):
-        model = create_model(name, num_classes)
-    return count(model, input_shape or default_input(name), relu_calls="every" if name.endswith("_cifar") else "last")
+    return count(_on_meta(name, num_classes), input_shape or default_input(name), relu_calls=_relu_calls(name))
+
+
+def count_layers(
+    name: str, num_classes: int | None = None, input_shape: Sequence[int] | None = None
+) -> list[LayerCost]:
+    """Cost of every layer of a network by its name; arguments and errors as in `count_model`."""
+    return layers(_on_meta(name, num_classes), input_shape or default_input(name), relu_calls=_relu_calls(name))
 
 
 def layers(model: nn.Module, input_shape: Sequence[int], *, relu_calls: ReluCalls = "last") -> list[LayerCost]:
@@ -108,6 +114,30 @@ def layers(model: nn.Module, input_shape: Sequence[int], *, relu_calls: ReluCall
     return rows
 
 
+def _on_meta(name: str, num_classes: int | None) -> nn.Module:
+    with torch.device("meta"):
+        return create_model(name, num_classes)
+
+
+def _relu_calls(name: str) -> ReluCalls:
+    return "every" if name.endswith("_cifar") else "last"
+
+
+class _NormsAreShapes(TorchFunctionMode):
+    """Batch normalisation keeps the shape: on meta its decomposition would take most of the time of a deep net."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func is nn.functional.batch_norm:
+            return torch.empty_like(args[0])
+        return func(*args, **(kwargs or {}))
+
+
 def _run_on_meta(model: nn.Module, input_shape: Sequence[int]) -> None:
     """One forward pass in which every tensor is a shape only; the model's own tensors and modes stay as they are."""
     state = {name: tensor.to("meta") for name, tensor in chain(model.named_parameters(), model.named_buffers())}
@@ -115,7 +145,7 @@ def _run_on_meta(model: nn.Module, input_shape: Sequence[int]) -> None:
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _NormsAreShapes():
             functional_call(model, state, (x,))
     finally:
         for module in training:

@@ -93,12 +93,15 @@ class Inflation:
     """Temporal kernel of the blocks' conv2."""
     strides: tuple[int, int, int, int]
     """Temporal stride of each stage, on the convolution with the spatial stride and on the shortcut."""
+    time_pool: int = 1
+    """Kernel and stride of a max pool over time between stages 1 and 2."""
 
 
 INFLATIONS = {
-    # stem, conv1 in stages 1 to 4, conv2, temporal strides of stages 1 to 4
+    # stem, conv1 in stages 1 to 4, conv2, temporal strides of stages 1 to 4; i3d, c2d and slow are PySlowFast's
     "paper": Inflation(5, ((1,), (1,), (1,), (1,)), 3, (1, 1, 2, 2)),  # Table V: 3x3 -> 3x3x3, 1x1 -> 1x1x1
-    "i3d": Inflation(5, ((3, 1), (3, 1), (3, 1), (3, 1)), 1, (1, 1, 1, 1)),  # time in blocks 1, 3, 5, ... of a stage
+    "i3d": Inflation(5, ((3,), (3, 1), (3, 1), (1, 3)), 1, (1, 1, 1, 1), time_pool=2),  # time in every other block
+    "c2d": Inflation(1, ((1,), (1,), (1,), (1,)), 1, (1, 1, 1, 1), time_pool=2),  # time in the pool only
     "slow": Inflation(1, ((1,), (1,), (3,), (3,)), 1, (1, 1, 1, 1)),  # time in the last two stages only
     "2d": Inflation(1, ((1,), (1,), (1,), (1,)), 1, (1, 1, 1, 1)),  # every frame by itself
 }
@@ -262,7 +265,15 @@ def make_parts(
         pool=family.stem_pool and halved_early,
         dims=recipe.dims,
     )
-    return Parts(layers, stages, channels_in=recipe.input[1], channels=channels, dims=recipe.dims, wiring=order)
+    return Parts(
+        layers,
+        stages,
+        channels_in=recipe.input[1],
+        channels=channels,
+        dims=recipe.dims,
+        wiring=order,
+        time_pool=time.time_pool,
+    )
 
 
 def _row(name: str) -> Row:
