@@ -50,7 +50,15 @@ def _run(a: argparse.Namespace, settings: list[str]) -> int:
         case "predict":
             return commands.predict(a.checkpoint, a.video, a.topk, a.json, a.opts)
         case "info":
-            commands.info(a.name, a.num_classes, a.json)
+            from videonet.info import info, paper_table
+
+            if a.table:
+                paper_table(a.table, as_json=a.json)
+            else:
+                info(
+                    a.name, num_classes=a.num_classes, size=a.input, batch=a.batch, precision=a.precision,
+                    with_layers=a.layers, as_json=a.json,
+                )  # fmt: skip
         case "make-demo-data":
             commands.make_demo_data(a.folder)
     return 0
@@ -92,12 +100,27 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", parents=[common], help="parameters and operations of networks")
     info.add_argument("name", nargs="*", help="network names or patterns such as 'iresnet3d*'; none: list all")
+    info.add_argument("--table", metavar="II", help="a table of the paper, I to VIII: its cells beside ours")
     info.add_argument("--num-classes", type=_positive)
+    info.add_argument("--input", type=_size, metavar="TxHxW", help="frames and size, also TxS (default: the paper's)")
+    info.add_argument("--layers", action="store_true", help="every layer")
+    info.add_argument("--batch", type=_positive, help="estimate the memory of training with this many clips a step")
+    info.add_argument("--precision", choices=("fp32", "bf16", "fp16"), help="of the estimate (default fp32)")
     info.add_argument("--json", action="store_true", help="print JSON")
 
     demo = commands.add_parser("make-demo-data", parents=[common], help="write the embedded default data")
     demo.add_argument("folder")
     return parser
+
+
+def _size(text: str) -> tuple[int, int, int]:
+    """(T, H, W) from "TxHxW" or "TxS"."""
+    try:
+        frames, height, *width = (_positive(part) for part in text.split("x"))
+        (last,) = width or [height]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not TxHxW, such as 16x224x224, nor TxS") from error
+    return frames, height, last
 
 
 def _positive(text: str) -> int:

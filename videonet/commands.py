@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,8 +19,6 @@ from videonet.engine.extract import extract
 from videonet.engine.files import OutputError, atomic, keep_old, write_json, write_text
 from videonet.engine.log import logger, read_rows, track
 from videonet.engine.predict import Prediction, predictions
-from videonet.models import default_input, list_models
-from videonet.models.complexity import count_model
 
 _MAY_CHANGE_ON_RESUME = ("output_dir", "device", "data.workers", "data.max_failed", "train.log_every",
                          "train.checkpoint_every", "train.eval_every", "test.")  # fmt: skip
@@ -160,39 +157,13 @@ def make_demo_data(folder: str) -> None:
     from videonet.data.synthetic import DemoDependencyError, DemoSpec, write_demo_videos
 
     spec = DemoSpec()
+    torch.set_num_threads(1)  # the pictures are too small to share between threads
     try:
         for _ in track(write_demo_videos(folder, spec), spec.videos, "make-demo-data", "videos"):
             pass
     except (ValueError, DemoDependencyError) as error:
         raise OutputError(str(error)) from None
     print(f"{spec.videos} videos in {folder}")
-
-
-def info(patterns: Sequence[str], num_classes: int | None, as_json: bool) -> None:
-    """Parameters and operations of every network that a pattern matches; without patterns, all names."""
-    if not patterns:
-        print("\n".join(list_models()))
-        return
-    rows: list[dict[str, Any]] = []
-    for pattern in patterns:
-        names = list_models(pattern)
-        if not names:
-            load_config(None, [f"model.name={pattern}"], build.KNOWN_NAMES)  # says which name is near
-        for name in names:
-            cost = count_model(name, num_classes)
-            costs = {"params": cost.params, "macs": cost.macs, "paper_ops": cost.paper_ops}
-            rows.append({"name": name, "input": list(default_input(name)), **costs})
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    width = max(len(row["name"]) for row in rows)
-    print(f"{'network':<{width}}  {'input':<20}  {'parameters':>13}  {'GMACs':>9}  {'GFLOPs (paper)':>14}")
-    for row in rows:
-        size = "x".join(map(str, row["input"]))
-        print(
-            f"{row['name']:<{width}}  {size:<20}  {row['params']:>13,}  {row['macs'] / 1e9:>9.3f}  "
-            f"{row['paper_ops'] / 1e9:>14.2f}"
-        )
 
 
 def _in_words(one: Prediction) -> str:

@@ -61,12 +61,14 @@ def test_2d_net_is_the_3d_net_with_inflation_2d(family):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("inflation", ["paper", "i3d", "slow", "2d"])
+@pytest.mark.parametrize("inflation", ["paper", "i3d", "c2d", "slow", "2d"])
 @pytest.mark.parametrize("name", ["iresnet3d18", "resnet_avg3d50"])
 def test_3d_net_reads_any_number_of_frames_and_odd_sizes(name, inflation):
     model = create_model(name, num_classes=5, width=4, inflation=inflation).eval()
-    for size in [(1, 32, 32), (5, 33, 47)]:
-        assert model(torch.randn(1, 3, *size)).shape == (1, 5)
+    for frames in (model.time_pool, 5):
+        assert model(torch.randn(1, 3, frames, 33, 47)).shape == (1, 5)
+    with pytest.raises(ValueError, match="channels|a clip of 1 frames is too short: this net pools 2 frames to 1"):
+        model(torch.randn(1, 3 if model.time_pool > 1 else 4, 1, 32, 32))
 
 
 @torch.no_grad()

@@ -33,7 +33,7 @@ def test_every_family_trains(name):
     [
         ("irsnet50", {}, "model 'irsnet50' is not known; did you mean 'iresnet50'"),
         ("iresnet50", {"wiring": "realeased"}, "wiring 'realeased' is not known; did you mean 'released'"),
-        ("iresnet3d50", {"inflation": "slwo"}, "inflation 'slwo' is not known; did you mean 'slow'.*paper, i3d, slow"),
+        ("iresnet3d50", {"inflation": "slwo"}, "inflation 'slwo' is not known; did you mean 'slow'.*paper, i3d, c2d, slow"),
         ("iresnet50", {"inflation": "i3d"}, "inflation 'i3d' is for video nets; iresnet50 is a 2D net"),
         ("iresnet50", {"blocks": (1, 1, 1)}, r"blocks \[1, 1, 1\] must be 4 numbers"),
         ("iresnet164_cifar", {"blocks": (1, 0, 1)}, r"blocks \[1, 0, 1\] must be 3 numbers of at least 1"),
@@ -89,15 +89,16 @@ def test_wiring_changes_only_the_staged_families():
 
 
 @pytest.mark.parametrize(
-    ("inflation", "stem", "conv1", "conv2", "strides"),
+    ("inflation", "stem", "conv1", "conv2", "strides", "pool"),
     [
-        ("paper", 5, [1] * 16, 3, [1, 1, 2, 2]),
-        ("i3d", 5, [3, 1, 3, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3], 1, [1, 1, 1, 1]),
-        ("slow", 1, [1] * 7 + [3] * 9, 1, [1, 1, 1, 1]),
-        ("2d", 1, [1] * 16, 1, [1, 1, 1, 1]),
+        ("paper", 5, [1] * 16, 3, [1, 1, 2, 2], 1),
+        ("i3d", 5, [3, 3, 3, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 1, 3, 1], 1, [1, 1, 1, 1], 2),
+        ("c2d", 1, [1] * 16, 1, [1, 1, 1, 1], 2),
+        ("slow", 1, [1] * 7 + [3] * 9, 1, [1, 1, 1, 1], 1),
+        ("2d", 1, [1] * 16, 1, [1, 1, 1, 1], 1),
     ],
 )
-def test_temporal_kernels_of_each_inflation(inflation, stem, conv1, conv2, strides):
+def test_temporal_kernels_of_each_inflation(inflation, stem, conv1, conv2, strides, pool):
     with torch.device("meta"):
         model = create_model("resnet3d50", inflation=inflation)
     blocks = [block for block in model.modules() if isinstance(block, ResidualBlock)]
@@ -108,3 +109,4 @@ def test_temporal_kernels_of_each_inflation(inflation, stem, conv1, conv2, strid
     assert {block.conv2.kernel_size[0] for block in blocks} == {conv2}
     assert [start.conv2.stride[0] for start in starts] == strides
     assert [start.downsample[0].stride[0] for start in starts] == strides
+    assert model.time_pool == pool

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -21,16 +25,25 @@ def setup_logging(quiet: bool = False) -> None:
     """Messages go to stderr (stdout is for results): through rich on a terminal, as plain lines elsewhere."""
     handler: logging.Handler
     if sys.stderr.isatty():
-        from rich.console import Console
         from rich.logging import RichHandler
 
-        handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, markup=False)
+        handler = RichHandler(
+            console=_terminal(), show_path=False, show_level=False, highlighter=None, log_time_format="%H:%M:%S"
+        )
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+@functools.cache
+def _terminal() -> Console:
+    """One console for messages and bars, so that they do not overwrite each other."""
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 def track(items: Iterable[T], total: int, what: str, unit: str, size: int = 1, shown: bool = True) -> Iterator[T]:
@@ -44,11 +57,10 @@ def track(items: Iterable[T], total: int, what: str, unit: str, size: int = 1, s
 
 
 def _bar(items: Iterable[T], total: int, what: str, unit: str, size: int) -> Iterator[T]:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, TimeRemainingColumn(), console=_terminal(), transient=True) as progress:
         task = progress.add_task(what, total=total, rate="")
         for item in items:
             yield item

@@ -102,10 +102,9 @@ class Trainer:
             while self.position.epoch < self.plan.epochs:
                 self._epoch(log)
                 self.position = Position(self.position.epoch + 1, 0)
-                is_best = self._validate(log)
-                self._save("last")
-                if is_best:
+                if self._validate(log):
                     self._save("best")
+                self._save("last")
         finally:
             log.close()
 

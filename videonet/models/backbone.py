@@ -36,8 +36,8 @@ class Parts:
 class Backbone(nn.Module):
     """Abstract: stem and stages, and the feature maps "stem", "stage1", "stage2", ... they give.
 
-    Attributes: `dims`, `wiring`, `time_pool` and `channels_in` as in `Parts`; `feature_channels`, channels of each feature map by
-    name, in order.
+    Attributes: `dims`, `wiring`, `time_pool` and `channels_in` as in `Parts`; `feature_channels`, channels of each
+    feature map by name, in order.
     """
 
     def __init__(self, parts: Parts) -> None:

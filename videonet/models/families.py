@@ -17,12 +17,15 @@ from typing import Literal, NamedTuple
 
 from torch import nn
 
+from videonet.models import zoo
 from videonet.models.backbone import Parts
 from videonet.models.block import BlockShape, Dims, ResidualBlock
 from videonet.models.recognizer import Recognizer
 from videonet.models.shortcut import Projection
 from videonet.models.stage import WIRINGS, make_stage
 from videonet.models.stem import stem
+
+Network = Recognizer | zoo.ForeignRecognizer
 
 
 @dataclass(frozen=True)
@@ -152,15 +155,19 @@ def _rows() -> dict[str, Row]:
 MODELS: dict[str, Row] = _rows()
 
 
-def list_models(pattern: str = "*") -> list[str]:
-    """Names that `create_model` knows and `pattern` matches, as a shell matches file names; 50 comes before 101."""
-    names = fnmatch.filter(MODELS, pattern)
-    return sorted(names, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)])
+def list_models(pattern: str | None = None) -> list[str]:
+    """Names that `create_model` knows, all or those `pattern` matches; 50 comes before 101, other packages' come last.
+
+    As a shell matches paths: "*50" matches our own nets, "pytorchvideo/*" and "*/*" those of the zoo.
+    """
+    ours = fnmatch.filter(MODELS, pattern or "*")
+    ours.sort(key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)])
+    return ours + zoo.names(pattern)
 
 
 def default_input(name: str) -> tuple[int, int, int, int, int]:
     """(N, C, T, H, W) of the input for which the paper counts operations. Raises ValueError for an unknown name."""
-    return _row(name).recipe.input
+    return zoo.default_input(name) if "/" in name else _row(name).recipe.input
 
 
 def create_model(
@@ -174,7 +181,7 @@ def create_model(
     zero_init_residual: bool = False,
     inflation: str | None = None,
     checkpoint_every: int = 0,
-) -> Recognizer:
+) -> Network:
     """A network with fresh weights: Kaiming normal (fan out) convolutions, normalisations at scale 1 and shift 0.
 
     name: one of `list_models()`.
@@ -186,9 +193,21 @@ def create_model(
     zero_init_residual: every branch starts at zero: its last layer, a normalisation or a convolution, gets weight 0.
     inflation: a row of `INFLATIONS`, for video nets; None: "paper".
     checkpoint_every: k > 0 keeps activations only every k blocks, for less memory and one more forward pass.
+    Of these a network of the zoo ("package/name") takes `num_classes` and `dropout`.
 
     Raises ValueError for an unknown name, wiring or inflation and for numbers that fit no network.
     """
+    if "/" in name:
+        zoo.refuse(
+            name,
+            wiring=None if wiring == "paper" else wiring,
+            width=width,
+            blocks=blocks,
+            zero_init_residual=zero_init_residual or None,
+            inflation=inflation,
+            checkpoint_every=checkpoint_every or None,
+        )
+        return zoo.create_foreign(name, 400 if num_classes is None else num_classes, dropout=dropout)
     classes = _row(name).recipe.classes if num_classes is None else num_classes
     _at_least("num_classes", classes, 1)
     parts = make_parts(name, wiring, width=width, blocks=blocks, inflation=inflation, checkpoint_every=checkpoint_every)
