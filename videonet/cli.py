@@ -50,15 +50,12 @@ def _run(a: argparse.Namespace, settings: list[str]) -> int:
         case "predict":
             return commands.predict(a.checkpoint, a.video, a.topk, a.json, a.opts)
         case "info":
-            from videonet.info import info, paper_table
+            from videonet.info import info
 
-            if a.table:
-                paper_table(a.table, as_json=a.json)
-            else:
-                info(
-                    a.name, num_classes=a.num_classes, size=a.input, batch=a.batch, precision=a.precision,
-                    with_layers=a.layers, as_json=a.json,
-                )  # fmt: skip
+            info(
+                a.name, num_classes=a.num_classes, size=a.input, batch=a.batch, precision=a.precision,
+                with_layers=a.layers, table=a.table, as_json=a.json,
+            )  # fmt: skip
         case "make-demo-data":
             commands.make_demo_data(a.folder)
     return 0

@@ -26,13 +26,20 @@ def info(
     batch: int | None = None,
     precision: Precision | None = None,
     with_layers: bool = False,
+    table: str | None = None,
     as_json: bool = False,
 ) -> None:
-    """Cost of every network that a pattern matches; without patterns, all names.
+    """Cost of every network that a pattern matches; without patterns, all names; with `table`, a table of the paper.
 
     size: (T, H, W) in place of the paper's. batch, precision: those of the memory estimate, which a batch asks for.
-    Raises ConfigError for a pattern that matches nothing and for input that a network cannot take.
+    Raises ConfigError for a pattern or a table that is not known, for options that do not go together and for input
+    that a network cannot take.
     """
+    if table:
+        if patterns or num_classes or size or batch or precision or with_layers:
+            raise ConfigError(["--table counts the paper's networks as the paper does; it goes with --json only"])
+        _paper_table(table, as_json)
+        return
     if precision and not batch:
         raise ConfigError([f"--precision {precision} is for the memory estimate; name its --batch too"])
     if not patterns:
@@ -60,8 +67,17 @@ def info(
         _show_layers(row["name"], row["layers"])
 
 
-def paper_table(number: str, *, as_json: bool = False) -> None:
-    """A table of the paper, I to VIII: every printed cell beside our count. Raises ConfigError for another number."""
+def _matching(pattern: str) -> list[str]:
+    names = list_models(pattern)
+    if not names:
+        try:
+            default_input(pattern)
+        except ValueError as error:  # says which name is near
+            raise ConfigError([str(error)]) from error
+    return names
+
+
+def _paper_table(number: str, as_json: bool) -> None:
     if number not in TABLES:
         raise ConfigError([f"--table {number!r} is not among the paper's tables of networks: {', '.join(TABLES)}"])
     table = TABLES[number]
@@ -70,7 +86,7 @@ def paper_table(number: str, *, as_json: bool = False) -> None:
     if as_json:
         print(json.dumps([_paper_json(number, row, cost) for row, cost in pairs], indent=2))
         return
-    columns = ["network", "ours", "params (M)", "ours", "GFLOPs", "ours", "", "GMACs", *table.score_names]
+    columns = ["network", "model", "paper: params (M)", "ours", "paper: GFLOPs", "ours", "", "GMACs", *table.score_names]
     _show(f"Table {number}: {table.title}", columns, 2, (_paper_cells(row, cost) for row, cost in pairs))
     if number == "I":
         for name, lines in ARCHITECTURES.items():
@@ -80,16 +96,6 @@ def paper_table(number: str, *, as_json: bool = False) -> None:
         print("misprint: the paper gives the baseline's GFLOPs for a network that needs fewer")
     if number == "VIII":
         print("the detectors are not yet available; only the paper's cells are shown")
-
-
-def _matching(pattern: str) -> list[str]:
-    names = list_models(pattern)
-    if not names:
-        try:
-            default_input(pattern)
-        except ValueError as error:  # says which name is near
-            raise ConfigError([str(error)]) from error
-    return names
 
 
 def _show_costs(rows: Sequence[dict[str, Any]], batch: int | None) -> None:
@@ -132,7 +138,7 @@ def _paper_cells(row: PaperRow, cost: Complexity | None) -> list[str]:
 
 
 def _paper_json(number: str, row: PaperRow, cost: Complexity | None) -> dict[str, Any]:
-    paper = {"params_M": row.params, "GFLOPs": row.gflops, **dict(zip(TABLES[number].score_names, row.scores))}
+    paper = {"params_M": row.params, "GFLOPs": row.gflops, **dict(zip(TABLES[number].score_names, row.scores, strict=True))}
     ours = {"name": None, "input": None, "num_classes": None, "params": None, "macs": None, "paper_ops": None}
     if cost is not None:
         ours = {"name": row.model, "input": list(default_input(row.model)), "num_classes": row.classes, **asdict(cost)}

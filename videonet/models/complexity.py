@@ -86,7 +86,8 @@ def layers(model: nn.Module, input_shape: Sequence[int], *, relu_calls: ReluCall
     calls: dict[nn.Module, list[tuple[int, tuple[int, ...]]]] = defaultdict(list)  # (numbers read, shape written)
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        calls[module].append((inputs[0].numel(), tuple(output.shape)))
+        if isinstance(output, Tensor):  # another package's identity may pass a list of pathways on
+            calls[module].append((inputs[0].numel(), tuple(output.shape)))
 
     hooks = [module.register_forward_hook(note) for module in names]
     try:
@@ -140,7 +141,8 @@ class _NormsAreShapes(TorchFunctionMode):
 
 def _run_on_meta(model: nn.Module, input_shape: Sequence[int]) -> None:
     """One forward pass in which every tensor is a shape only; the model's own tensors and modes stay as they are."""
-    state = {name: tensor.to("meta") for name, tensor in chain(model.named_parameters(), model.named_buffers())}
+    tensors = chain(model.named_parameters(), model.named_buffers())
+    state = {name: tensor.to("meta") for name, tensor in tensors if not tensor.is_meta}
     x = torch.empty(tuple(input_shape), device="meta", dtype=next(model.parameters()).dtype)
     training = [module for module in model.modules() if module.training]
     model.eval()

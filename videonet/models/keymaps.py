@@ -32,9 +32,9 @@ class Source:
     marker: str | None = None
     """Beginning of a key by which the layout is recognised."""
     wiring: str | None = None
-    """The wiring that all weights of this source were trained with; None: not known from the source."""
+    """The wiring that all weights of this source were trained with ("released": the staged ones); None: not known."""
     time_pool: int | None = None
-    """The pool over time that the weights were trained with; None: not known from the source."""
+    """The pool over time that the weights were trained with; None: not known."""
 
 
 def _pytorchvideo(*stages: int) -> tuple[tuple[str, str], ...]:
@@ -65,12 +65,12 @@ _PYSLOWFAST = (
 SOURCES = {
     "ours": Source(),
     "authors": Source(wiring="released"),
-    "torchvision": Source(),
-    "timm": Source(),
-    "pytorchvideo": Source(_pytorchvideo(1, 2, 3, 4), "blocks.2.res_blocks.", time_pool=1),  # slow_r50
-    "pytorchvideo_pool": Source(_pytorchvideo(1, 3, 4, 5), "blocks.5.res_blocks.", time_pool=2),  # i3d_r50, c2d_r50
-    "pyslowfast": Source(_PYSLOWFAST, "s1.pathway0_stem.", time_pool=1),  # MODEL.ARCH slow, 2d, c2d_nopool
-    "pyslowfast_pool": Source(_PYSLOWFAST, "s1.pathway0_stem.", time_pool=2),  # MODEL.ARCH i3d, c2d
+    "torchvision": Source(wiring="original"),
+    "timm": Source(wiring="original"),
+    "pytorchvideo": Source(_pytorchvideo(1, 2, 3, 4), "blocks.2.res_blocks.", "original", 1),  # slow_r50
+    "pytorchvideo_pool": Source(_pytorchvideo(1, 3, 4, 5), "blocks.5.res_blocks.", "original", 2),  # i3d_r50, c2d_r50
+    "pyslowfast": Source(_PYSLOWFAST, "s1.pathway0_stem.", "original", 1),  # MODEL.ARCH slow, 2d, c2d_nopool
+    "pyslowfast_pool": Source(_PYSLOWFAST, "s1.pathway0_stem.", "original", 2),  # MODEL.ARCH i3d, c2d
 }
 
 _PYSLOWFAST_OF_ARCH = {
@@ -115,7 +115,7 @@ def renamed(tensors: Mapping[str, Tensor], source: Source) -> dict[str, Tensor]:
 
 
 def _staged(tensors: Mapping[str, Tensor]) -> bool:
-    """Keys of a family wired by place in the stage: a start block's conv1 has no norm of its own, the next has no bn0."""
+    """Keys of a family wired by place in the stage: some block has a bn0, the first has none."""
     return "layer1.0.bn0.weight" not in tensors and any(re.match(r"layer\d+\.\d+\.bn0\.", key) for key in tensors)
 
 
