@@ -23,9 +23,19 @@ from videonet.engine.optim import make_optimizer
 from videonet.engine.schedule import Schedule, cosine, multistep, warm_up
 from videonet.engine.train import Plan, Trainer
 from videonet.models import create_model, list_models
-from videonet.models.recognizer import Recognizer
+from videonet.models.download import KNOWN, weights_path
+from videonet.models.download import class_names as known_class_names
+from videonet.models.families import INFLATIONS, Network
+from videonet.models.keymaps import SOURCES as WEIGHT_SOURCES
+from videonet.models.pretrained import load_weights
+from videonet.models.zoo import ForeignRecognizer
 
-KNOWN_NAMES = {"model.name": list_models(), "data.source": list(SOURCES)}
+KNOWN_NAMES = {
+    "model.name": list_models(),
+    "model.inflation": list(INFLATIONS),
+    "model.weights_source": list(WEIGHT_SOURCES),
+    "data.source": list(SOURCES),
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ def read_listing(data: DataConfig, path: str, class_names: Sequence[str] | None)
     return SOURCES[data.source].read(Path(path), data.root, class_names)
 
 
-def build_model(model: ModelConfig, num_classes: int) -> Recognizer:
+def build_model(model: ModelConfig, num_classes: int) -> Network:
     """A fresh network. Raises ConfigError where the settings do not fit the family."""
     try:
         return create_model(
@@ -83,9 +93,39 @@ def build_model(model: ModelConfig, num_classes: int) -> Recognizer:
             blocks=model.blocks,
             dropout=model.dropout,
             zero_init_residual=model.zero_init_residual,
+            inflation=model.inflation,
         )
     except ValueError as error:
         raise ConfigError([f"model: {error}"]) from None
+
+
+def start_from_weights(network: Network, model: ModelConfig, class_names: Sequence[str]) -> None:
+    """Load `model.weights`, if there are any, and log what became of them.
+
+    Raises WeightsError, ListError, or ConfigError for a network of another package.
+    """
+    if model.weights is None:
+        return
+    if isinstance(network, ForeignRecognizer):
+        raise ConfigError([f"model.weights goes into videonet's own networks; leave it out for {model.name}"])
+    theirs: Sequence[str] | None = None
+    if model.weights_classes is not None:
+        theirs = read_class_names(model.weights_classes)
+    elif model.weights in KNOWN:
+        theirs = known_class_names(model.weights)
+    report = load_weights(
+        network,
+        weights_path(model.weights),
+        source=model.weights_source,
+        wiring=model.weights_wiring,
+        head=model.weights_head,
+        class_names=class_names,
+        source_class_names=theirs,
+        inflation_mode=model.weights_inflate,
+    )
+    logger.info("%s: %s", model.weights, report.summary())
+    for line in report.details():
+        logger.info("  %s", line)
 
 
 def build_preprocessing(config: Config) -> Preprocessing:
@@ -104,8 +144,11 @@ def build_test_loader(
     return make_loader(VideoDataset(items, views, config.seed), sampler, config.data.workers, pinned)
 
 
-def build_trainer(config: Config, ranks: Ranks) -> Trainer:
-    """Everything that a training run is made of. Raises ConfigError or ListError."""
+def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Trainer:
+    """Everything that a training run is made of. Raises ConfigError, ListError or WeightsError.
+
+    resumes: a checkpoint will replace the weights, so that `model.weights` is not read.
+    """
     splits = build_splits(config.data)
     names = splits.train.class_names
     preprocessing = build_preprocessing(config)
@@ -126,7 +169,10 @@ def build_trainer(config: Config, ranks: Ranks) -> Trainer:
     if splits.val is not None:
         one_view = TestConfig(clips=1, crops=1, batch_size=config.test.batch_size)
         val_loader = build_test_loader(splits.val.items, preprocessing, one_view, config, ranks)
-    model = build_model(config.model, len(names)).to(ranks.device)
+    model = build_model(config.model, len(names))
+    if not resumes:
+        start_from_weights(model, config.model, names)
+    model.to(ranks.device)
     optim = config.optim
     return Trainer(
         model=model,
@@ -167,7 +213,7 @@ def build_schedule(optim: OptimConfig, epochs: int) -> Schedule:
     return warm_up(course, optim.warmup_epochs, optim.warmup_factor)
 
 
-def restore_model(checkpoint: Checkpoint, model: ModelConfig) -> Recognizer:
+def restore_model(checkpoint: Checkpoint, model: ModelConfig) -> Network:
     """The network of a checkpoint, with its weights. Raises CheckpointError where they do not fit."""
     network = build_model(model, len(checkpoint.class_names))
     try:

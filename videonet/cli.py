@@ -1,4 +1,4 @@
-"""The command line: `videonet {train,test,extract,predict,info,make-demo-data}`; `tools/*.py` are the same verbs.
+"""The command line: `videonet {train,test,extract,predict,info,download,inflate,make-demo-data}`; `tools/*.py` wrap it.
 
 Exit codes: 0 done, 2 the user's input is wrong (one message, no traceback), 1 anything else.
 """
@@ -25,11 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
     from videonet.engine.train import TrainingError
+    from videonet.models.weightfile import WeightsError
 
     setup_logging(quiet=arguments.quiet)
     try:
         return _run(arguments, rest)
-    except (CheckpointError, ConfigError, ListError, OutputError, TrainingError, VideoError) as error:
+    except (CheckpointError, ConfigError, ListError, OutputError, TrainingError, VideoError, WeightsError) as error:
         print(f"videonet {arguments.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -42,7 +43,7 @@ def _run(a: argparse.Namespace, settings: list[str]) -> int:
 
     match a.command:
         case "train":
-            commands.train(a.cfg, [*a.opts, *settings], a.resume, a.print_config)
+            commands.train(a.cfg, [*a.opts, *settings, *_weights(a)], a.resume, a.print_config)
         case "test":
             commands.test(a.cfg, [*a.opts, *settings], a.checkpoint, a.out, a.print_config)
         case "extract":
@@ -56,9 +57,26 @@ def _run(a: argparse.Namespace, settings: list[str]) -> int:
                 a.name, num_classes=a.num_classes, size=a.input, batch=a.batch, precision=a.precision,
                 with_layers=a.layers, table=a.table, as_json=a.json,
             )  # fmt: skip
+        case "download":
+            from videonet.weights_commands import download
+
+            download(a.name, a.sha256, shown=not a.quiet)
+        case "inflate":
+            from videonet.weights_commands import inflate
+
+            return inflate(
+                a.weights, a.model, a.to, a.mode, a.out, a.check,
+                wiring=a.wiring, source=a.source, inflation=a.inflation,
+            )  # fmt: skip
         case "make-demo-data":
             commands.make_demo_data(a.folder)
     return 0
+
+
+def _weights(a: argparse.Namespace) -> list[str]:
+    """The flags about weights of `train` as settings."""
+    words = [f"model.weights={a.weights}"] if a.weights else []
+    return [*words, f"model.weights_head={a.weights_head}"] if a.weights_head else words
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     usage = "videonet {} [--cfg YAML] [options] [KEY=VALUE ...]"
     train = commands.add_parser("train", parents=[configured], help="train a network", usage=usage.format("train"))
     train.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if it has one")
+    train.add_argument("--weights", metavar="FILE", help="start from these: a file, or a name that was downloaded")
+    head = train.add_mutually_exclusive_group()
+    head.add_argument("--reset-head", dest="weights_head", action="store_const", const="reset",
+                      help="draw the classifier anew")  # fmt: skip
+    head.add_argument("--match-classes", dest="weights_head", action="store_const", const="match",
+                      help="draw the classifier anew, but copy the rows of classes with the same name")  # fmt: skip
 
     test = commands.add_parser(
         "test", parents=[configured], help="multi-view test of a checkpoint", usage=usage.format("test")
@@ -104,6 +128,21 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--batch", type=_positive, help="estimate the memory of training with this many clips a step")
     info.add_argument("--precision", choices=("fp32", "bf16", "fp16"), help="of the estimate (default fp32)")
     info.add_argument("--json", action="store_true", help="print JSON")
+
+    download = commands.add_parser("download", parents=[common], help="fetch weights into the cache of torch hub")
+    download.add_argument("name", help="a known name such as resnet50, or a URL")
+    download.add_argument("--sha256", metavar="HEX", help="checksum of what a URL holds, at least its first 8 digits")
+
+    inflate = commands.add_parser("inflate", parents=[common], help="weights of a 2D net for its video net")
+    inflate.add_argument("weights", nargs="?", help="2D weights: a file, or a downloaded name (default: random ones)")
+    inflate.add_argument("--model", required=True, help="the 2D net, such as iresnet50")
+    inflate.add_argument("--to", metavar="MODEL", help="the video net (default: that of the family, iresnet3d50)")
+    inflate.add_argument("--mode", choices=("mean", "centre"), default="mean", help="see videonet/models/inflate.py")
+    inflate.add_argument("--inflation", metavar="ROW", help="temporal kernels: paper (default), i3d, c2d, slow, 2d")
+    inflate.add_argument("--wiring", choices=("paper", "released"), help="of the net and of the weights")
+    inflate.add_argument("--source", help="whose weights, where the file does not show it: authors, torchvision ...")
+    inflate.add_argument("--out", metavar="FILE", help="where the inflated weights go")
+    inflate.add_argument("--check", action="store_true", help="compare both nets on a clip of one repeated frame")
 
     demo = commands.add_parser("make-demo-data", parents=[common], help="write the embedded default data")
     demo.add_argument("folder")

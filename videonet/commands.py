@@ -37,14 +37,15 @@ def train(cfg: str | None, opts: Sequence[str], resume: bool, print_config: bool
         raise OutputError(f"{output_dir} holds a run already; --resume continues it, or choose another output_dir")
     with ranks(config.device) as here:
         torch.manual_seed(config.seed)
-        trainer = build.build_trainer(config, here)
+        resumes = resume and last.exists()
+        trainer = build.build_trainer(config, here, resumes)
         parameters = sum(p.numel() for p in trainer.model.parameters())
         logger.info(
             "%s: %s parameters, %d classes, %d training videos, %d steps an epoch, on %s x %d",
             config.model.name, f"{parameters:,}", len(trainer.class_names), trainer.videos, len(trainer.sampler),
             here.device, here.world,
         )  # fmt: skip
-        if resume and last.exists():
+        if resumes:
             checkpoint = load_checkpoint(last)
             _refuse_other_settings(from_dict(checkpoint.config, str(last)), config)
             trainer.restore(checkpoint)

@@ -86,11 +86,12 @@ def _paper_table(number: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps([_paper_json(number, row, cost) for row, cost in pairs], indent=2))
         return
-    columns = ["network", "model", "paper: params (M)", "ours", "paper: GFLOPs", "ours", "", "GMACs", *table.score_names]
-    _show(f"Table {number}: {table.title}", columns, 2, (_paper_cells(row, cost) for row, cost in pairs))
+    columns = ["network", "model", "paper: params (M)", "ours", "paper: GFLOPs", "ours", "", "GMACs"]
+    lines = (_paper_cells(row, cost) for row, cost in pairs)
+    _show(f"Table {number}: {table.title}", [*columns, *table.score_names], 2, lines)
     if number == "I":
-        for name, lines in ARCHITECTURES.items():
-            both = zip(lines, architecture(name), strict=True)
+        for name, stages in ARCHITECTURES.items():
+            both = zip(stages, architecture(name), strict=True)
             _show(name, ["paper", "ours", ""], 3, ((paper, ours, _equal(paper == ours)) for paper, ours in both))
     if number == "II":
         print("misprint: the paper gives the baseline's GFLOPs for a network that needs fewer")
@@ -138,8 +139,10 @@ def _paper_cells(row: PaperRow, cost: Complexity | None) -> list[str]:
 
 
 def _paper_json(number: str, row: PaperRow, cost: Complexity | None) -> dict[str, Any]:
-    paper = {"params_M": row.params, "GFLOPs": row.gflops, **dict(zip(TABLES[number].score_names, row.scores, strict=True))}
-    ours = {"name": None, "input": None, "num_classes": None, "params": None, "macs": None, "paper_ops": None}
+    scores = dict(zip(TABLES[number].score_names, row.scores, strict=True))
+    paper = {"params_M": row.params, "GFLOPs": row.gflops, **scores}
+    ours: dict[str, Any] = {"name": None, "input": None, "num_classes": None, "params": None, "macs": None}
+    ours |= {"activations": None, "paper_ops": None}
     if cost is not None:
         ours = {"name": row.model, "input": list(default_input(row.model)), "num_classes": row.classes, **asdict(cost)}
     return {"table": number, "network": row.network, **ours, "misprint": row.model in MISPRINTS, "paper": paper}

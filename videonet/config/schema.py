@@ -37,6 +37,20 @@ class ModelConfig:
     """Probability of dropping a pooled feature before the classifier."""
     zero_init_residual: bool = False
     """Start every residual branch at zero."""
+    inflation: str | None = None
+    """How a video net reaches into time, a row of `videonet.models.families.INFLATIONS`; None: as in the paper."""
+    weights: str | None = None
+    """Weights to start from: a file, or a name that `videonet download` fetched. A resumed run does not read them."""
+    weights_source: str | None = None
+    """Whose they are, a row of `videonet.models.keymaps.SOURCES`; None: as the file shows."""
+    weights_wiring: Literal["paper", "released"] | None = None
+    """Wiring they were trained with, where neither the file nor its source says it."""
+    weights_inflate: Literal["mean", "centre"] | None = None
+    """How weights of a 2D net come into a video net."""
+    weights_head: Literal["strict", "reset", "match"] = "strict"
+    """The classifier. strict: the file's. reset: drawn anew. match: drawn anew, rows of common classes copied."""
+    weights_classes: str | None = None
+    """File of the weights' class names, for `match`; None: known from a checkpoint of ours or a downloaded name."""
 
 
 @dataclass(frozen=True, config=_STRICT)

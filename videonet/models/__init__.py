@@ -2,9 +2,13 @@
 
 `ls` of this folder is the paper's table of contents: block (Eq. 1), stage (Fig. 1), shortcut (Fig. 2), stem and head
 (Table I), families (the table of variants); backbone and recognizer put them together; complexity counts them;
-inflate and pretrained bring weights in. Layout: (N, C, T, H, W).
+weightfile, keymaps, pretrained (`load_weights`) and inflate bring weights in, download fetches them;
+zoo holds the networks of other packages.
+
+Layout: (N, C, T, H, W).
 """
 
 from videonet.models.families import create_model, default_input, list_models
+from videonet.models.pretrained import load_weights
 
-__all__ = ["create_model", "default_input", "list_models"]
+__all__ = ["create_model", "default_input", "list_models", "load_weights"]

@@ -89,19 +89,21 @@ _UNLIKE_OURS = {
 }
 
 
-def recognise(file: WeightFile) -> str | None:
+def recognise(file: WeightFile, staged: bool) -> str | None:
     """The row of `SOURCES` that the file itself shows; None: the keys are ours, and anybody's.
+
+    staged: weights for a staged family. Their trainer's files (`{"state_dict": {"module.…"}}`) are then the authors'.
 
     Raises WeightsError for a network of PySlowFast that we do not build or that the file does not tell.
     """
-    found = [name for name, row in SOURCES.items() if row.marker and any(k.startswith(row.marker) for k in file.tensors)]
+    found = [name for name, row in SOURCES.items() if row.marker and _has(file.tensors, row.marker)]
     if "pyslowfast" in found:
         return _pyslowfast(file)
     if found:
         return found[0]
     if file.settings:
         return "ours"
-    return "authors" if file.wrapper == "state_dict" and file.parallel and _staged(file.tensors) else None
+    return "authors" if staged and file.wrapper == "state_dict" and file.parallel else None
 
 
 def renamed(tensors: Mapping[str, Tensor], source: Source) -> dict[str, Tensor]:
@@ -112,11 +114,6 @@ def renamed(tensors: Mapping[str, Tensor], source: Source) -> dict[str, Tensor]:
             key = key.replace(theirs, ours)
         state[key] = tensor
     return state
-
-
-def _staged(tensors: Mapping[str, Tensor]) -> bool:
-    """Keys of a family wired by place in the stage: some block has a bn0, the first has none."""
-    return "layer1.0.bn0.weight" not in tensors and any(re.match(r"layer\d+\.\d+\.bn0\.", key) for key in tensors)
 
 
 def _pyslowfast(file: WeightFile) -> str:
@@ -135,9 +132,13 @@ def _pyslowfast(file: WeightFile) -> str:
     if times == [1, 3]:
         return "pyslowfast"  # only the Slow network has these kernels
     raise WeightsError(
-        "weights of PySlowFast without its cfg: the keys do not tell whether the network pools over time after stage 1; "
+        "weights of PySlowFast without its cfg: the keys do not tell whether the network pools over time; "
         "say source='pyslowfast_pool' (MODEL.ARCH i3d, c2d) or 'pyslowfast' (slow, 2d, c2d_nopool)"
     )
+
+
+def _has(tensors: Mapping[str, Tensor], prefix: str) -> bool:
+    return any(key.startswith(prefix) for key in tensors)
 
 
 def _time(tensors: Mapping[str, Tensor], prefix: str) -> int:

@@ -8,6 +8,8 @@
 
 It is what a step must hold at the end of its forward pass. Not in it: PyTorch itself, the gradients of activations
 that the backward pass holds for a moment, buffers of the convolution library, blocks that the allocator wastes.
+Measured on CPU (18 and 50 layers, 2D and 3D): the estimate is 0.98 to 0.99 of what the process then holds and 0.88 to
+0.97 of the peak, if malloc returns what is freed; with glibc's default settings 0.70 to 0.82, and 0.62 to 0.78.
 """
 
 from __future__ import annotations

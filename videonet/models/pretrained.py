@@ -24,6 +24,8 @@ from videonet.models.weightfile import WeightFile, WeightsError, read_weights, u
 
 Head = Literal["strict", "reset", "match"]
 
+_TWO_WIRINGS = ("paper", "released")  # of the staged families: same keys, same shapes
+
 __all__ = ["SOURCES", "LoadReport", "WeightsError", "load_weights"]
 
 
@@ -71,7 +73,7 @@ class LoadReport:
 
 def load_weights(
     model: Backbone,
-    weights: str | Path | Mapping[str, Any],
+    weights: str | Path | WeightFile | Mapping[str, Any],
     *,
     source: str | None = None,
     wiring: str | None = None,
@@ -96,12 +98,20 @@ def load_weights(
     Raises WeightsError, a ValueError, where the file cannot be read (`weightfile`), does not fit, or was trained with
     another wiring or pool over time than the net has.
     """
-    file = unwrap(weights) if isinstance(weights, Mapping) else read_weights(weights)
+    if not isinstance(model, Backbone):
+        raise WeightsError(f"a {type(model).__name__} takes the weights of its own package, with load_state_dict")
+    if isinstance(weights, WeightFile):
+        file = weights
+    else:
+        file = unwrap(weights) if isinstance(weights, Mapping) else read_weights(weights)
     if source is not None and source not in SOURCES:
         raise WeightsError(f"source {source!r} of weights is not known. Known: {', '.join(SOURCES)}")
-    name = source or recognise(file)
+    if wiring not in (None, *_TWO_WIRINGS):
+        raise WeightsError(f"wiring {wiring!r} is not known. Known: {', '.join(_TWO_WIRINGS)}")
+    name = source or recognise(file, staged=model.wiring in _TWO_WIRINGS)
     row = SOURCES[name or "ours"]
-    state, own = renamed(file.tensors, row), model.state_dict()
+    state: Mapping[str, Tensor] = renamed(file.tensors, row)
+    own: Mapping[str, Tensor] = model.state_dict()
     rows_of: dict[str, tuple[int, int]] = {}
     if head == "match":
         rows_of = _common_classes(model, state, class_names, source_class_names or file.class_names)
@@ -124,7 +134,7 @@ def load_weights(
         ),
         model_share=_size(fits) / _size(own),
         file_share=_size(fits) / max(_size(state), 1),
-        head={"strict": "loaded", "reset": "reset"}.get(head, f"matched in {len(rows_of)} classes, the others reset"),
+        head=_fate_of_head(head, fits, len(rows_of)),
         matched_classes=tuple(rows_of),
     )
     if min(report.model_share, report.file_share) < min_share:
@@ -138,24 +148,23 @@ def load_weights(
 
 def _check_unseen(model: Backbone, file: WeightFile, row: Source, wiring: str | None) -> None:
     """The wiring and the pool over time, which leave no trace in keys and shapes."""
-    staged = model.wiring in ("paper", "released")
+    staged = model.wiring in _TWO_WIRINGS
     stored = file.settings.get("wiring")
     if staged and wiring is not None and stored not in (None, wiring):
         raise WeightsError(f"the file says that it was trained with wiring {stored!r}, not {wiring!r}")
     needed = wiring or row.wiring or stored
-    if file.wrapper == "state_dict" and file.parallel:
-        needed = needed or "released"  # a checkpoint of the authors' trainer
     if needed == "original" != model.wiring:
         raise WeightsError(f"weights of ResNet's own wiring do not work in a net of wiring {model.wiring!r}")
     if staged and needed is None and model.wiring == "paper":
         raise WeightsError(
-            "nothing says which wiring these weights were trained with: the authors' need 'released' "
-            "(create_model(..., wiring='released')), logits differ otherwise; if they are of this net, say wiring='paper'"
+            "nothing says which wiring these weights were trained with, and logits depend on it: the authors' need "
+            "'released' (create_model(..., wiring='released')); if they are this net's, say wiring='paper' "
+            "(in a config model.weights_wiring=paper)"
         )
     if staged and needed not in (None, model.wiring):
         raise WeightsError(
             f"weights of wiring {needed!r} do not work in a net of wiring {model.wiring!r}; "
-            f"build it with create_model(..., wiring={needed!r})"
+            f"build it with create_model(..., wiring={needed!r}), in a config model.wiring={needed}"
         )
     recipe = INFLATIONS.get(file.settings.get("inflation") or "")
     pool = recipe.time_pool if recipe else row.time_pool
@@ -188,13 +197,15 @@ def _common_classes(
     model: Backbone, state: Mapping[str, Tensor], ours: Sequence[str] | None, theirs: Sequence[str] | None
 ) -> dict[str, tuple[int, int]]:
     """Class -> (row of the net, row of the file) for the names that stand once on either side."""
+    if ours is None or theirs is None:
+        side = "class_names" if ours is None else "source_class_names"
+        raise WeightsError(f"head='match' needs {side}, which are not given and not in the file")
     for side, names, rows in (("class_names", ours, model.state_dict()), ("source_class_names", theirs, state)):
-        if names is None:
-            raise WeightsError(f"head='match' needs {side}, which are not given and not in the file")
         if "fc.weight" not in rows or len(names) != len(rows["fc.weight"]):
             have = len(rows["fc.weight"]) if "fc.weight" in rows else "no"
             raise WeightsError(f"{side} are {len(names)} names for a classifier of {have} rows")
-    assert ours is not None and theirs is not None
+    if state["fc.weight"].shape[1] != model.state_dict()["fc.weight"].shape[1]:
+        raise WeightsError("head='match' needs classifiers that read as many features")
     own, other = _folded(ours), _folded(theirs)
     common = {ours[row]: (row, other[name]) for name, row in own.items() if name in other}
     if not common:
@@ -223,6 +234,12 @@ def _fresh_head(model: Backbone, classifier: Mapping[str, Tensor], rows: Iterabl
                 layer.bias[to] = classifier[f"{name}.bias"][origin]
 
 
+def _fate_of_head(head: Head, fits: Mapping[str, Tensor], matched: int) -> str:
+    if head == "match":
+        return f"matched in {matched} classes, the others reset"
+    return "reset" if head == "reset" else "loaded" if any(map(_of_head, fits)) else "as it was"
+
+
 def _of_head(key: str) -> bool:
     return key.startswith("fc.")
 
@@ -245,8 +262,12 @@ def _misfit(report: LoadReport, min_share: float, own: Mapping[str, Tensor], sta
     axes = {(state[key].ndim, tensor.ndim) for key, tensor in own.items() if key in state}
     if (4, 5) in axes or (5, 4) in axes:
         lines.append(
-            f"these are weights of a {'2D' if (4, 5) in axes else '3D'} net: give inflation_mode 'mean' or 'centre'"
+            f"these are weights of a {'2D' if (4, 5) in axes else '3D'} net: give inflation_mode 'mean' or 'centre' "
+            "(in a config model.weights_inflate)"
         )
     elif all(_of_head(entry) for entry in report.mismatched) and report.mismatched:
-        lines.append("only the classifier differs: build the net with the file's num_classes, or give head='reset'")
+        lines.append(
+            "only the classifier differs: build the net with the file's num_classes, or give head='reset' "
+            "(in a config model.weights_head)"
+        )
     return "\n".join(lines)

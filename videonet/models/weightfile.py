@@ -87,9 +87,11 @@ def _torch(path: Path) -> object:
                 f"{path} holds code ({found[1]}), not tensors alone; none of it was run. "
                 "If you trust its origin, save the state_dict() alone where it can be loaded"
             ) from None
-        raise WeightsError(f"{path} cannot be read (truncated, or not a file of weights): {_first(error)}") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
-        raise WeightsError(f"{path} cannot be read (truncated, or not a file of weights): {_first(error)}") from None
+        raise _unreadable(path, "it is not a pickle of tensors") from None  # torch's own text advises to run the code
+    except (KeyError, IndexError):
+        raise _unreadable(path, "it is not a pickle of tensors") from None
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise _unreadable(path, str(error)) from None
 
 
 def _safetensors(path: Path) -> object:
@@ -101,9 +103,9 @@ def _safetensors(path: Path) -> object:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} cannot be read (truncated, or not a file of weights): {_first(error)}") from None
+        raise _unreadable(path, str(error)) from None
 
 
-def _first(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _unreadable(path: Path, reason: str) -> WeightsError:
+    first = reason.strip().partition("\n")[0].partition(". ")[0] or "it ends too early"
+    return WeightsError(f"{path} cannot be read (truncated, or not a file of weights): {first}")

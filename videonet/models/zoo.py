@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -189,17 +190,19 @@ class ForeignRecognizer(nn.Module):
         if self._row.framewise:
             return self.net(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (clips, frames)).mean(1)
         if self._row.alpha > 1:
-            slow = torch.linspace(0, frames - 1, frames // self._row.alpha, device=x.device).long()  # as its authors
+            count = frames // self._row.alpha  # evenly from the first frame to the last, as its authors do
+            slow = [place * (frames - 1) // max(count - 1, 1) for place in range(count)]
             return self.net([x[:, :, slow], x])
         return self.net(x)
 
 
 def names(pattern: str | None = None) -> list[str]:
-    """Rows of `ZOO` that `pattern` matches, as a shell matches paths; those of timm for a pattern "timm/..."."""
+    """Rows of `ZOO` that `pattern` matches, as a shell matches paths; for "timm/..." those of timm, if installed."""
     if pattern is None:
         return list(ZOO)
     if pattern.startswith("timm/"):
-        return [f"timm/{name}" for name in _package("timm").list_models(pattern.removeprefix("timm/"))]
+        own_names = _package("timm").list_models(pattern.removeprefix("timm/")) if find_spec("timm") else []
+        return [f"timm/{name}" for name in own_names]
     return fnmatch.filter(ZOO, pattern) if "/" in pattern else []
 
 
@@ -231,7 +234,7 @@ def create_foreign(name: str, num_classes: int = 400, *, dropout: float = 0.0) -
                 if path in modules:
                     net.set_submodule(path, nn.Identity())
         model = ForeignRecognizer(name, row, net, num_classes=num_classes, dropout=dropout)
-    return model.to(device)
+    return model if device.type == "cpu" else model.to(device)
 
 
 def refuse(name: str, **settings: object) -> None:
