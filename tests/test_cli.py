@@ -131,6 +131,15 @@ def test_wrong_input_is_one_message_and_exit_2(words, message, capsys):
     assert "Traceback" not in error
 
 
+def test_clips_that_the_network_cannot_take(tiny, tmp_path, capsys):
+    words = [word for word in tiny if not word.startswith("model.")]
+    assert main(["train", *words, "model.name=torchvision/mvit_v2_s", f"output_dir={tmp_path}"]) == 2
+    assert "clip: torchvision/mvit_v2_s cannot take a clip of 4 frames of 32x32" in capsys.readouterr().err
+    inflated = ["model.name=resnet3d50", "model.inflation=i3d", "clip.frames=1"]
+    assert main(["train", *words, *inflated, f"output_dir={tmp_path}"]) == 2
+    assert "clip: a clip of 1 frames" in capsys.readouterr().err
+
+
 def test_the_network_of_a_checkpoint_is_what_it_is(trained, tmp_path, capsys):
     path = tmp_path / "other.yaml"
     path.write_text("model: {width: 16}\nclip: {stride: 4}\n")

@@ -31,7 +31,7 @@ from videonet.models.pretrained import load_weights
 from videonet.models.zoo import ForeignRecognizer
 
 KNOWN_NAMES = {
-    "model.name": list_models(),
+    "model.name": [*list_models(), "timm/*"],
     "model.inflation": list(INFLATIONS),
     "model.weights_source": list(WEIGHT_SOURCES),
     "data.source": list(SOURCES),
@@ -97,6 +97,14 @@ def build_model(model: ModelConfig, num_classes: int) -> Network:
         )
     except ValueError as error:
         raise ConfigError([f"model: {error}"]) from None
+
+
+def check_clip(network: Network, preprocessing: Preprocessing) -> None:
+    """Raises ConfigError for clips that the network cannot take."""
+    try:
+        network.check_clip(preprocessing.frames, preprocessing.crop, preprocessing.crop)
+    except ValueError as error:
+        raise ConfigError([f"clip: {error}"]) from None
 
 
 def start_from_weights(network: Network, model: ModelConfig, class_names: Sequence[str]) -> None:
@@ -170,6 +178,7 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
         one_view = TestConfig(clips=1, crops=1, batch_size=config.test.batch_size)
         val_loader = build_test_loader(splits.val.items, preprocessing, one_view, config, ranks)
     model = build_model(config.model, len(names))
+    check_clip(model, preprocessing)
     if not resumes:
         start_from_weights(model, config.model, names)
     model.to(ranks.device)
@@ -213,9 +222,10 @@ def build_schedule(optim: OptimConfig, epochs: int) -> Schedule:
     return warm_up(course, optim.warmup_epochs, optim.warmup_factor)
 
 
-def restore_model(checkpoint: Checkpoint, model: ModelConfig) -> Network:
+def restore_model(checkpoint: Checkpoint, model: ModelConfig, preprocessing: Preprocessing) -> Network:
     """The network of a checkpoint, with its weights. Raises CheckpointError where they do not fit."""
     network = build_model(model, len(checkpoint.class_names))
+    check_clip(network, preprocessing)
     try:
         network.load_state_dict(checkpoint.model)
     except RuntimeError as error:

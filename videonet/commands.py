@@ -69,7 +69,7 @@ def test(cfg: str | None, opts: Sequence[str], checkpoint_path: str, out: str | 
     preprocessing = build.build_preprocessing(config)
     listing = build.build_test_listing(config.data, checkpoint.class_names)
     with ranks(config.device) as here:
-        model = build.restore_model(checkpoint, config.model).to(here.device)
+        model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
         loader = build.build_test_loader(listing.items, preprocessing, config.test, config, here)
         result = evaluate(
             model, loader, preprocessing, here, config.train.precision, config.test.max_views_per_forward
@@ -119,7 +119,7 @@ def extract_features(
     preprocessing = build.build_preprocessing(config)
     items = named_videos(videos)
     with ranks(config.device) as here:
-        model = build.restore_model(checkpoint, config.model).to(here.device).eval()
+        model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device).eval()
         known = (*model.feature_channels, "pooled", "logits")
         if feature not in known:
             raise ConfigError([f"--feature {feature!r} is not known; this network has {', '.join(known)}"])
@@ -140,7 +140,7 @@ def predict(checkpoint_path: str, videos: Sequence[str], k: int, as_json: bool, 
     preprocessing: Preprocessing = build.build_preprocessing(config)
     items = named_videos(videos)
     with ranks(config.device) as here:
-        model = build.restore_model(checkpoint, config.model).to(here.device)
+        model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
         loader = build.build_test_loader(items, preprocessing, config.test, config, here)
         result = evaluate(
             model, loader, preprocessing, here, config.train.precision, config.test.max_views_per_forward, "predict"

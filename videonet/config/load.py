@@ -7,6 +7,7 @@ validate the result as strict JSON against the schema. What one step refuses, th
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,7 +54,7 @@ def load_config(
 
     opts: `KEY VALUE` pairs and `KEY=VALUE` words, mixed at will. A value is text as typed, a number,
     true, false or null; one that begins with a bracket or a quote is read as YAML.
-    known: key path -> the names allowed there.
+    known: key path -> the names allowed there, also as patterns such as `timm/*`.
     stored: the config inside a checkpoint (`to_dict`); the origin of its values is "checkpoint".
     Raises ConfigError, which lists every problem of the file, the options and the values.
     """
@@ -221,7 +222,7 @@ class _Draft:
 
     def _check_name(self, path: str, names: list[str]) -> None:
         name = self.given.get(path, _DEFAULTS[path])
-        if not isinstance(name, str) or name in names:
+        if not isinstance(name, str) or any(fnmatch.fnmatchcase(name, known) for known in names):
             return
         near = difflib.get_close_matches(name, names, n=1)
         guess = f"did you mean '{near[0]}'? " if near else ""

@@ -73,6 +73,11 @@ class Backbone(nn.Module):
             x = run(self, order, x)
             yield name, x.unflatten(0, (clips, -1)).transpose(1, 2) if self.dims == 2 else x
 
+    def check_clip(self, frames: int, height: int, width: int) -> None:
+        """Raises ValueError, with the rule, for a size of clip that this network cannot take."""
+        if frames < self.time_pool:
+            raise ValueError(f"a clip of {frames} frames is too short: this net pools {self.time_pool} frames to 1")
+
     def _checked(self, x: Tensor) -> Tensor:
         """`x` as (N, C, T, H, W)."""
         shape = tuple(x.shape)
@@ -89,6 +94,5 @@ class Backbone(nn.Module):
                 f"input of shape {shape} has {x.shape[1]} channels, this net reads {self.channels_in}; "
                 "the layout is (N, C, T, H, W)"
             )
-        if x.shape[2] < self.time_pool:
-            raise ValueError(f"a clip of {x.shape[2]} frames is too short: this net pools {self.time_pool} frames to 1")
+        self.check_clip(x.shape[2], x.shape[3], x.shape[4])
         return x
