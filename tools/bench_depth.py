@@ -4,6 +4,7 @@
 
 build   seconds to build iresnet164_cifar ... iresnet3002_cifar with real weights (median of `--repeats`), and a layer
 memory  peak resident memory of one forward and backward pass of `--model`, for each `--checkpoint-every` (0: without)
+        (glibc keeps freed blocks: MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TRIM_THRESHOLD_=0 shows what was really needed)
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def main() -> None:
     for depth in a.depths:
         _print("build", _alone(build, f"iresnet{depth}_cifar", a.repeats))
     for every in a.checkpoint_every:
-        _print("memory", _alone(memory, a.model, a.batch, every))
+        _print("memory", _alone(memory, a.model, a.batch, every, a.threads))
 
 
 def build(name: str, repeats: int) -> dict[str, object]:
@@ -44,8 +45,9 @@ def build(name: str, repeats: int) -> dict[str, object]:
     return {"model": name, "seconds": seconds, "cpu_seconds": cpu, "cpu_microseconds_a_layer": 1e6 * cpu / layers}
 
 
-def memory(name: str, batch: int, checkpoint_every: int) -> dict[str, object]:
+def memory(name: str, batch: int, checkpoint_every: int, threads: int) -> dict[str, object]:
     """Peak resident memory of a step without optimizer."""
+    torch.set_num_threads(threads)
     small = create_model("iresnet164_cifar", width=1, blocks=(2, 2, 2), checkpoint_every=1)
     small(torch.randn(1, 3, 1, 32, 32)).sum().backward()  # what PyTorch loads at first use is not the network's
     start = _peak_mib()
@@ -56,7 +58,7 @@ def memory(name: str, batch: int, checkpoint_every: int) -> dict[str, object]:
     return {
         "model": name, "batch": batch, "checkpoint_every": checkpoint_every, "peak_mib": _peak_mib(),
         "peak_mib_built": built, "peak_mib_before": start, "seconds": time.perf_counter() - wall,
-        "cpu_seconds": time.process_time() - cpu, "threads": torch.get_num_threads(),
+        "cpu_seconds": time.process_time() - cpu, "threads": threads,
     }  # fmt: skip
 
 
@@ -80,6 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--model", default="iresnet3002_cifar")
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="more than idle cores are slow")
     parser.add_argument("--checkpoint-every", type=int, nargs="*", default=[0, 1, 10, 18, 30])
     return parser.parse_args()
 

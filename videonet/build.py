@@ -23,9 +23,10 @@ from videonet.engine.optim import make_optimizer
 from videonet.engine.schedule import Schedule, cosine, multistep, warm_up
 from videonet.engine.train import Plan, Trainer
 from videonet.models import create_model, list_models
+from videonet.models.create import Network
 from videonet.models.download import KNOWN, weights_path
 from videonet.models.download import class_names as known_class_names
-from videonet.models.families import INFLATIONS, Network
+from videonet.models.families import INFLATIONS
 from videonet.models.keymaps import SOURCES as WEIGHT_SOURCES
 from videonet.models.pretrained import load_weights
 from videonet.models.zoo import ForeignRecognizer
@@ -94,6 +95,7 @@ def build_model(model: ModelConfig, num_classes: int) -> Network:
             dropout=model.dropout,
             zero_init_residual=model.zero_init_residual,
             inflation=model.inflation,
+            checkpoint_every=model.checkpoint_every,
         )
     except ValueError as error:
         raise ConfigError([f"model: {error}"]) from None

@@ -37,6 +37,8 @@ class ModelConfig:
     """Probability of dropping a pooled feature before the classifier."""
     zero_init_residual: bool = False
     """Start every residual branch at zero."""
+    checkpoint_every: NonNegative = 0
+    """Recompute the activations of every k blocks in the backward pass, for less memory; 0: keep them all."""
     inflation: str | None = None
     """How a video net reaches into time, a row of `videonet.models.families.INFLATIONS`; None: as in the paper."""
     weights: str | None = None

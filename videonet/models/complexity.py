@@ -23,7 +23,7 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from videonet.models.families import create_model, default_input
+from videonet.models.create import create_model, default_input
 
 ReluCalls = Literal["last", "every"]
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from videonet.models.complexity import layers
-from videonet.models.families import create_model, default_input
+from videonet.models.create import create_model, default_input
 
 
 class PaperRow(NamedTuple):
