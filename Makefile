@@ -26,7 +26,7 @@ demo: $(VENV)/.has-$(or $(EXTRAS),demo)
 	$(VENV)/bin/videonet predict "$$(find data/demo/test -name '*.mp4' | sort | head -n 1)" --checkpoint $(LAST)
 
 test: $(VENV)/.has-$(or $(EXTRAS),test)
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4
 
 lint: $(VENV)/.has-$(or $(EXTRAS),dev)
 	$(VENV)/bin/ruff check
