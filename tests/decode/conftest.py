@@ -1,6 +1,5 @@
 """Test videos, each encoded once a session, and the folder of real odd files where it is present."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,10 +26,9 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Videos:
 
 
 @pytest.fixture(scope="session")
-def odd_videos() -> Path:
-    """The folder of real odd files with its manifest.csv: VIDEONET_TEST_DATA names its parent."""
-    default = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("VIDEONET_TEST_DATA", default)) / "odd_videos"
+def odd_videos(real_data: Path) -> Path:
+    """The folder of real odd files with its manifest.csv."""
+    folder = real_data / "odd_videos"
     if not (folder / "manifest.csv").is_file():
-        pytest.skip(f"no odd videos at {folder}; set VIDEONET_TEST_DATA to the folder that holds them")
+        pytest.skip(f"no odd videos at {folder}")
     return folder
