@@ -4,6 +4,7 @@ import shutil
 import av
 import numpy as np
 import pytest
+import torch
 
 from videonet.cli import main
 from videonet.decode import open_video
@@ -129,6 +130,13 @@ def test_wrong_input_is_one_message_and_exit_2(words, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_device_that_is_not_there(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    words = [word for word in tiny if not word.startswith("device")]
+    assert main(["train", *words, "device=cuda", f"output_dir={tmp_path}"]) == 2
+    assert "PyTorch sees no GPU; use device=cpu" in capsys.readouterr().err
 
 
 def test_clips_that_the_network_cannot_take(tiny, tmp_path, capsys):

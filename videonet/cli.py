@@ -22,15 +22,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.data.lists import ListError
     from videonet.decode.reader import VideoError
     from videonet.engine.checkpoint import CheckpointError
+    from videonet.engine.dist import DeviceError
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
     from videonet.engine.train import TrainingError
     from videonet.models.weightfile import WeightsError
 
     setup_logging(quiet=arguments.quiet)
+    wrong_input = (
+        CheckpointError, ConfigError, DeviceError, ListError, OutputError, TrainingError, VideoError, WeightsError,
+    )  # fmt: skip
     try:
         return _run(arguments, rest)
-    except (CheckpointError, ConfigError, ListError, OutputError, TrainingError, VideoError, WeightsError) as error:
+    except wrong_input as error:
         print(f"videonet {arguments.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

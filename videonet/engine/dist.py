@@ -14,6 +14,10 @@ import torch.distributed as td
 T = TypeVar("T")
 
 
+class DeviceError(ValueError):
+    """The device asked for is not there."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """This process among `world` processes; `device` is where it computes."""
@@ -53,11 +57,11 @@ class Ranks:
 def ranks(device: str = "auto") -> Iterator[Ranks]:
     """Join the process group that torchrun describes, if any. `device`: auto | cpu | cuda.
 
-    Raises ValueError when cuda is asked for and there is none.
+    Raises DeviceError when cuda is asked for and there is none.
     """
     cuda = torch.cuda.is_available()
     if device == "cuda" and not cuda:
-        raise ValueError("device 'cuda' is asked for, but PyTorch sees no GPU; use device=cpu or device=auto")
+        raise DeviceError("device 'cuda' is asked for, but PyTorch sees no GPU; use device=cpu or device=auto")
     local = int(os.environ.get("LOCAL_RANK", "0"))
     where = torch.device("cuda", local) if cuda and device != "cpu" else torch.device("cpu")
     world = int(os.environ.get("WORLD_SIZE", "1"))
