@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Sequence
@@ -82,9 +83,7 @@ class Trainer:
         self._quarantine = self.output_dir / "quarantine.jsonl"
         self._scaler = torch.amp.GradScaler(self.ranks.device.type, enabled=self.plan.precision == "fp16")
         self._loss = nn.CrossEntropyLoss(label_smoothing=self.plan.label_smoothing)
-        self._network: nn.Module = self.model
-        if self.ranks.world > 1:
-            self._network = DistributedDataParallel(self.model)
+        self._network: nn.Module = self.model  # wrapped while `fit` runs
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from where `checkpoint` was written."""
@@ -98,6 +97,8 @@ class Trainer:
     def fit(self) -> None:
         """Run from `position` to the last epoch."""
         log = RunLog(self.output_dir, enabled=self.ranks.first)
+        if self.ranks.world > 1:
+            self._network = DistributedDataParallel(self.model)
         try:
             while self.position.epoch < self.plan.epochs:
                 self._epoch(log)
@@ -107,6 +108,10 @@ class Trainer:
                 self._save("last")
         finally:
             log.close()
+            # The wrapper must go before its process group: freed after it, it joins gloo's thread with the GIL held,
+            # and that thread may be waiting for the GIL.
+            self._network = self.model
+            gc.collect()
 
     def _epoch(self, log: RunLog) -> None:
         epoch, first = self.position.epoch, self.position.step
