@@ -46,17 +46,17 @@ def _terminal() -> Console:
     return Console(stderr=True)
 
 
-def track(items: Iterable[T], total: int, what: str, unit: str, size: int = 1, shown: bool = True) -> Iterator[T]:
-    """Yield the items and show progress with rate and ETA; each item counts for `size` units out of `total`."""
+def track(items: Iterable[T], total: int, what: str, unit: str, shown: bool = True) -> Iterator[T]:
+    """Yield the items and show progress with rate and ETA; `total` items of `unit` are expected."""
     if not shown or not logger.isEnabledFor(logging.INFO):
         yield from items
     elif sys.stderr.isatty():
-        yield from _bar(items, total, what, unit, size)
+        yield from _bar(items, total, what, unit)
     else:
-        yield from _lines(items, total, what, unit, size)
+        yield from _lines(items, total, what, unit)
 
 
-def _bar(items: Iterable[T], total: int, what: str, unit: str, size: int) -> Iterator[T]:
+def _bar(items: Iterable[T], total: int, what: str, unit: str) -> Iterator[T]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
@@ -64,17 +64,15 @@ def _bar(items: Iterable[T], total: int, what: str, unit: str, size: int) -> Ite
         task = progress.add_task(what, total=total, rate="")
         for item in items:
             yield item
-            progress.advance(task, size)
+            progress.advance(task)
             speed = progress.tasks[task].speed
             progress.update(task, rate=f"{speed:.1f} {unit}/s" if speed else "")
 
 
-def _lines(items: Iterable[T], total: int, what: str, unit: str, size: int) -> Iterator[T]:
+def _lines(items: Iterable[T], total: int, what: str, unit: str) -> Iterator[T]:
     start = last = time.monotonic()
-    done = 0
-    for item in items:
+    for done, item in enumerate(items, 1):
         yield item
-        done = min(total, done + size)
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
