@@ -18,7 +18,7 @@ from videonet.models.memory import Precision, training_memory
 from videonet.models.paper_tables import ARCHITECTURES, MISPRINTS, TABLES, PaperRow, architecture, as_printed
 
 
-def info(
+def show(
     patterns: Sequence[str],
     *,
     num_classes: int | None = None,

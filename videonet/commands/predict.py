@@ -1,0 +1,57 @@
+"""`videonet predict`: the most probable classes of each video."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from videonet.commands.options import add_opts, positive
+
+if TYPE_CHECKING:
+    from videonet.engine.predict import Prediction
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    add_opts(parser)
+    parser.add_argument("video", nargs="+", help="files, folders or lists")
+    parser.add_argument("--checkpoint", required=True, metavar="PT")
+    parser.add_argument("--topk", type=positive, default=5, help="classes shown (default 5)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(a: argparse.Namespace, words: list[str]) -> int:
+    """2 when any video could not be read. Raises ConfigError, ListError, CheckpointError or DeviceError."""
+    import json
+
+    from videonet import build
+    from videonet.commands.checkpointed import config_of
+    from videonet.data.lists import named_videos
+    from videonet.engine.checkpoint import load_checkpoint
+    from videonet.engine.dist import ranks
+    from videonet.engine.evaluate import evaluate
+    from videonet.engine.predict import predictions
+
+    checkpoint = load_checkpoint(a.checkpoint)
+    config = config_of(checkpoint, a.checkpoint, None, a.opts).config
+    preprocessing = build.build_preprocessing(config)
+    items = named_videos(a.video)
+    with ranks(config.device) as here:
+        model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
+        loader = build.build_test_loader(items, preprocessing, config.test, config, here)
+        result = evaluate(
+            model, loader, preprocessing, here, config.train.precision, config.test.max_views_per_forward, "predict"
+        )
+    found = predictions(result, items, checkpoint.class_names, a.topk)
+    if a.json:
+        print(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(_in_words(one) for one in found))
+    return 2 if any(one.error for one in found) else 0
+
+
+def _in_words(one: Prediction) -> str:
+    if one.error:
+        return f"{one.path}\n  not readable: {one.error}"
+    width = max(len(name) for name, _ in one.top)
+    return "\n".join([one.path, *(f"  {name:<{width}}  {100 * share:6.2f} %" for name, share in one.top)])
