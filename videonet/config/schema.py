@@ -73,8 +73,30 @@ class DataConfig:
     """File of class names, one a line, in label order; None: folder names, or the labels themselves."""
     holdout: Share = 0.2
     """Folder source with neither `val` nor `test`: the share of each class set aside as `val`."""
+    manifest: str | None = None
+    """What `videonet index` found about the files: broken ones are known before the first step; None: not used."""
+    backend: str = "pyav"
+    """The decoder, a row of `videonet.decode.reader.BACKENDS`; never changed silently."""
+    frames_fps: PositiveFloat = 30.0
+    """Frames a second of a folder of frames, which itself has no clock."""
+    frames_pattern: str = "*"
+    """File names of the frames in such a folder, where it holds others too (`img_*`)."""
+    max_pixels: Positive = 8192 * 8192
+    """Width times height that a header may ask for; a larger video counts as unreadable."""
+    max_frames: Positive = 2_000_000
+    """Frames that a file may hold; a longer video counts as unreadable."""
+    max_decode_seconds: PositiveFloat = 120.0
+    """CPU seconds that opening a video, or one read of it, may take."""
     workers: NonNegative = 2
-    """Loader processes a rank; 0: read in the training process."""
+    """Loader workers a rank; 0: read in the training process."""
+    worker_kind: Literal["forkserver", "spawn", "fork", "thread"] = "forkserver"
+    """Processes started that way, or threads (decoding frees the GIL; a crash of the decoder is then one of the run)."""
+    prefetch_batches: Positive = 2
+    """Batches kept ready; together with one video a worker they bound the loader's memory."""
+    worker_timeout_seconds: PositiveFloat = 300.0
+    """A worker that is at one video for longer is replaced, and the video counts as unreadable."""
+    quarantine: str | None = None
+    """File of unreadable videos, shared by workers, ranks and runs; None: `quarantine.jsonl` in `output_dir`."""
     max_failed: Share = 0.1
     """Training stops when more than this share of the training videos proved unreadable."""
 
@@ -95,6 +117,9 @@ class ClipConfig:
     """Height and width of a clip in pixels (S)."""
     short_side: Positive = 256
     """Short side in pixels to which a test frame is resized before it is cropped; at least `crop`."""
+    pixels: Literal["rgb", "yuv"] = "rgb"
+    """rgb: each frame is converted and resized as it is decoded. yuv: its planes are cropped, and colour and size are
+    the device's work: less CPU a clip, and pixels within a few levels of rgb's."""
     fit: Literal["crop", "letterbox"] = "crop"
     """crop: cut a square out of the frame. letterbox: keep the whole frame, padded to a square (long side = `crop`)."""
     input: Literal["rgb", "centred", "difference"] = "rgb"
@@ -165,7 +190,9 @@ class TrainConfig:
 
     epochs: Positive = 90
     batch_size: Positive = 64
-    """Clips a step over all ranks together; must divide by the number of ranks."""
+    """Clips a step over all ranks together; must divide by the number of ranks times `clips_per_video`."""
+    clips_per_video: Positive = 1
+    """Clips taken from a video each time it is opened (repeated augmentation): less decoding, less varied batches."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     eval_every: Positive = 1
     """Epochs between two looks at `data.val`."""
