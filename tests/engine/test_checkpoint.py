@@ -1,9 +1,15 @@
+import logging
+import os
 import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from videonet.engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from videonet.engine.checkpoint import Checkpoint, CheckpointError, last_checkpoint, load_checkpoint, save_checkpoint
 from videonet.engine.files import atomic, keep_old
 
 
@@ -69,3 +75,57 @@ def test_older_results_are_kept(tmp_path):
     kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert kept == {"results.json": "2", "results.1.json": "0", "results.2.json": "1",
                     "views.npz": "2", "views.1.npz": "0", "views.2.npz": "1"}  # fmt: skip
+
+
+def test_earlier_checkpoints_are_kept_and_taken_when_the_last_is_broken(tmp_path, caplog):
+    for epoch in range(4):
+        save_checkpoint(tmp_path / "last.pt", replace(checkpoint(), epoch=epoch), keep=3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.1.pt", "last.2.pt", "last.pt"]
+    found, path = last_checkpoint(tmp_path)
+    assert (found.epoch, path.name) == (3, "last.pt")
+    content = (tmp_path / "last.pt").read_bytes()
+    (tmp_path / "last.pt").write_bytes(content[: len(content) // 2])
+    videonet_log = logging.getLogger("videonet")
+    videonet_log.addHandler(caplog.handler)
+    try:
+        found, path = last_checkpoint(tmp_path)
+    finally:
+        videonet_log.removeHandler(caplog.handler)
+    assert (found.epoch, path.name) == (2, "last.1.pt")
+    assert "GOING BACK" in caplog.text
+    (tmp_path / "last.pt").unlink()  # killed between two renames
+    assert last_checkpoint(tmp_path)[0].epoch == 2
+    for name in ("last.1.pt", "last.2.pt"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"last\.1\.pt cannot be read"):
+        last_checkpoint(tmp_path)
+    assert last_checkpoint(tmp_path / "elsewhere") is None
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path):
+    """A limit on the size of files stands for the disk: the system call fails in the same place."""
+    code = """
+import resource, signal, sys, torch
+from dataclasses import replace
+from pathlib import Path
+from tests.engine.test_checkpoint import checkpoint
+from videonet.engine.checkpoint import save_checkpoint
+from videonet.engine.files import OutputError
+path = Path(sys.argv[1])
+save_checkpoint(path, checkpoint(), keep=2)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    save_checkpoint(path, replace(checkpoint(), epoch=9, model={"w": torch.zeros(100_000)}), keep=2)
+except OutputError as error:
+    print(error)
+"""
+    path = tmp_path / "last.pt"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert "no room to write" in done.stdout, done.stderr
+    assert load_checkpoint(path).epoch == checkpoint().epoch
+    assert [entry.name for entry in tmp_path.iterdir()] == ["last.pt"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .files import atomic
+from .files import atomic, no_room
+from .log import logger
 
 FORMAT = 1
+LAST = "last.pt"
 
 
 class CheckpointError(ValueError):
@@ -32,13 +34,75 @@ class Checkpoint:
     class_names: list[str]
     best_top1: float | None
     failed: list[str]
+    ema: dict[str, Any] = field(default_factory=dict)
+    """State of the averaged weights, where the run keeps them: those are tested and used."""
+    fingerprint: str = ""
+    """Of the training videos."""
+
+    @property
+    def weights(self) -> dict[str, torch.Tensor]:
+        """What a user of the model takes: the averaged weights where there are some."""
+        averaged = {key.removeprefix("module."): value for key, value in self.ema.items() if key != "n_averaged"}
+        return averaged or self.model
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the whole file or nothing."""
+def save_checkpoint(path: Path, checkpoint: Checkpoint, keep: int = 1) -> None:
+    """Write the whole file or nothing. With `keep` above 1, the ones before stay as name.1.pt, name.2.pt ...
+
+    Raises OutputError where the disk is full: the checkpoint before is then intact.
+    """
     values = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
-    with atomic(path) as file:
-        torch.save({"format": FORMAT, **values}, file)
+    for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed while it wrote
+        left.unlink(missing_ok=True)
+    try:
+        with atomic(path) as file:
+            torch.save({"format": FORMAT, **values}, file)
+            _shift(path, keep)
+    except RuntimeError as error:
+        cause = error.__context__
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__context__
+        if cause is None:
+            raise
+        raise no_room(path, cause) from error
+
+
+def _shift(path: Path, keep: int) -> None:
+    """name.pt -> name.1.pt -> name.2.pt ...; `path` itself stays until the new one takes its place."""
+    for number in range(keep - 1, 1, -1):
+        if earlier(path, number - 1).exists():
+            earlier(path, number - 1).replace(earlier(path, number))
+    if keep > 1 and path.exists():
+        earlier(path, 1).unlink(missing_ok=True)
+        try:
+            earlier(path, 1).hardlink_to(path)
+        except OSError:  # a file system without links
+            path.replace(earlier(path, 1))
+
+
+def earlier(path: Path, number: int) -> Path:
+    """Where the checkpoint `number` saves before `path` is kept."""
+    return path.with_name(f"{path.stem}.{number}{path.suffix}") if number else path
+
+
+def last_checkpoint(folder: Path) -> tuple[Checkpoint, Path] | None:
+    """The last readable one of last.pt, last.1.pt ... in `folder`; None where there is none.
+
+    Raises CheckpointError where there are some and not one can be read.
+    """
+    number, problem = 0, None
+    while (path := earlier(folder / LAST, number)).exists() or number < 2:
+        if path.exists():
+            try:
+                return load_checkpoint(path), path
+            except CheckpointError as error:
+                logger.warning("%s", error)
+                logger.warning("GOING BACK to the checkpoint before %s: the steps since then are done again", path)
+                problem = problem or error
+        number += 1
+    if problem is not None:
+        raise problem
+    return None
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -51,7 +115,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"checkpoint {path} cannot be read (truncated or not a checkpoint): {first}") from None
-    names = [field.name for field in fields(Checkpoint)]
-    if not isinstance(content, dict) or content.get("format") != FORMAT or any(name not in content for name in names):
+    known = fields(Checkpoint)
+    needed = {field.name for field in known if field.default_factory is MISSING and field.default is MISSING}
+    if not isinstance(content, dict) or content.get("format") != FORMAT or needed - content.keys():
         raise CheckpointError(f"{path} is not a videonet checkpoint of format {FORMAT}")
-    return Checkpoint(**{name: content[name] for name in names})
+    return Checkpoint(**{field.name: content[field.name] for field in known if field.name in content})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -9,9 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 
 class OutputError(ValueError):
     """The output folder cannot be used as asked; the message says the way out."""
+
+
+def no_room(path: Path, error: OSError) -> OutputError:
+    """Of a disk, or a quota, that is full."""
+    return OutputError(f"no room to write {path} ({error.strerror}); what stood there before is intact, make room")
 
 
 @contextmanager
@@ -25,8 +33,22 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise no_room(path, error) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is only sure once its folder is on disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:
