@@ -10,7 +10,20 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from videonet.commands import download, extract, inflate, info, make_demo_data, predict, test, train
+from videonet.commands import (
+    check_videos,
+    download,
+    extract,
+    index,
+    inflate,
+    info,
+    make_demo_data,
+    predict,
+    prepare,
+    show_clips,
+    test,
+    train,
+)
 
 
 class Command(Protocol):
@@ -28,6 +41,10 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "test": (test, "multi-view test of a checkpoint"),
     "extract": (extract, "features of clips"),
     "predict": (predict, "what is in these videos?"),
+    "index": (index, "frames, times and sizes of all videos, and which are broken"),
+    "check-videos": (check_videos, "decode every frame of all videos, and say which are damaged"),
+    "prepare": (prepare, "copies of all videos that read faster in training"),
+    "show-clips": (show_clips, "a picture of what the network sees"),
     "info": (info, "parameters and operations of networks"),
     "download": (download, "fetch weights into the cache of torch hub"),
     "inflate": (inflate, "weights of a 2D net for its video net"),
@@ -44,8 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"not understood: {' '.join(flags or rest)} (videonet {arguments.command} --help)")
     # imported late, so that --help and a mistyped flag answer at once
     from videonet.config import ConfigError
+    from videonet.data.ledger import LedgerError
     from videonet.data.lists import ListError
-    from videonet.decode.reader import VideoError
+    from videonet.decode.reader import BackendMissing, VideoError
     from videonet.engine.checkpoint import CheckpointError
     from videonet.engine.dist import DeviceError
     from videonet.engine.files import OutputError
@@ -55,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     setup_logging(quiet=arguments.quiet)
     wrong_input = (
-        CheckpointError, ConfigError, DeviceError, ListError, OutputError, TrainingError, VideoError, WeightsError,
+        BackendMissing, CheckpointError, ConfigError, DeviceError, LedgerError, ListError, OutputError,
+        TrainingError, VideoError, WeightsError,
     )  # fmt: skip
     try:
         return COMMANDS[arguments.command][0].run(arguments, rest)
