@@ -73,7 +73,7 @@ def test_killed_in_the_middle_and_resumed(tiny, tmp_path):
     position = stopped.epoch * 2 + stopped.step
     assert 0 < position < 60
     for path in checkpoints.iterdir():  # a temporary file of the killed process is not taken for a checkpoint
-        assert path.name in ("last.pt", "best.pt") or path.name.endswith(".tmp")
+        assert path.name in ("last.pt", "last.1.pt", "best.pt") or path.name.endswith(".tmp")
     words = [word for word in words if not word.startswith("train.epochs")]
     assert train(*words, f"train.epochs={stopped.epoch + 1}", "--resume") == 2  # another length is another schedule
     assert train(*words, "train.epochs=30", "--resume") == 0
@@ -128,3 +128,54 @@ def test_two_processes_share_one_run(tiny, tmp_path):
     two, one = (json.loads((folder / "results.json").read_text()) for folder in (run, tmp_path / "one"))
     assert two == one
     assert one["n_decoded"] == 20
+
+
+def test_a_signal_stops_a_run_that_then_goes_on(tiny, trained, tmp_path):
+    """SIGTERM, as a spot machine sends it: exit 0, a checkpoint, and the same weights in the end."""
+    words = [*tiny, "train.epochs=60", "train.eval_every=60", f"output_dir={tmp_path}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "videonet.cli", "train", *words], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "checkpoints" / "last.pt").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "go on with: videonet train ... --resume" in said
+    stopped = last(tmp_path)
+    assert 0 < 2 * stopped.epoch + stopped.step < 120
+
+
+def test_a_loss_that_is_no_number_names_its_videos(tiny, tmp_path, capsys):
+    words = [*tiny, "optim.lr=1e20", "train.epochs=9", "train.checkpoint_every=1", "train.log_every=50"]
+    assert train(*words, f"output_dir={tmp_path}") == 2
+    assert "the loss became" in capsys.readouterr().err
+    found = json.loads((tmp_path / "nan.json").read_text())
+    names = found["batches"][0]["videos"]
+    assert len(names) == 8
+    assert all(name.endswith(".mp4") for name in names)
+    path = tmp_path / "checkpoints" / "last.pt"
+    assert not path.exists() or all(torch.isfinite(value).all() for value in load_checkpoint(path).model.values())
+
+
+def test_options_of_a_recipe_train_together(tiny, tmp_path):
+    words = ["train.ema_decay=0.5", "train.accumulate=2", "train.precise_bn_batches=1", "augment.mixup_alpha=0.2",
+             "augment.cutmix_alpha=1", "optim.decay_norm_and_bias=false", "optim.loss=focal", "train.keep=3",
+             "optim.class_weights=inverse", "optim.schedule=linear", "optim.lr_batch=4", "train.clips_per_video=2",
+             "train.channels_last=true", "train.frozen_stages=1", "train.checkpoint_every=1"]  # fmt: skip
+    assert train(*tiny, *words, f"output_dir={tmp_path}") == 0
+    found = last(tmp_path)
+    assert found.ema
+    assert not same(found.model, found.weights)
+    assert found.fingerprint
+    assert (tmp_path / "checkpoints" / "last.2.pt").exists()
+    assert main(["test", "--quiet", "--checkpoint", str(tmp_path / "checkpoints" / "last.pt")]) == 0
+
+
+def test_early_stop(tiny, tmp_path):
+    words = ["train.epochs=50", "train.early_stop=2", "optim.lr=1e-9"]
+    assert train(*tiny, *words, f"output_dir={tmp_path}") == 0
+    assert last(tmp_path).epoch < 10

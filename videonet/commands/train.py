@@ -10,8 +10,9 @@ from videonet.commands.options import add_config
 if TYPE_CHECKING:
     from videonet.config import Config
 
-MAY_CHANGE_ON_RESUME = ("output_dir", "device", "data.workers", "data.max_failed", "train.log_every",
-                        "train.checkpoint_every", "train.eval_every", "test.")  # fmt: skip
+MAY_CHANGE_ON_RESUME = ("output_dir", "device", "data.workers", "data.worker_", "data.prefetch_batches",
+                        "data.quarantine", "data.max_failed", "train.log_every", "train.checkpoint_", "train.keep",
+                        "train.eval_every", "train.early_stop", "test.")  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +35,11 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
 
     from videonet import build
     from videonet.config import from_dict, load_config, to_yaml
-    from videonet.engine.checkpoint import load_checkpoint
+    from videonet.engine.checkpoint import LAST, last_checkpoint
     from videonet.engine.dist import ranks
     from videonet.engine.files import OutputError, write_text
     from videonet.engine.log import logger
+    from videonet.engine.stop import Stopped
 
     resolved = load_config(a.cfg, [*a.opts, *words, *_weights(a)], build.KNOWN_NAMES)
     if a.print_config:
@@ -45,28 +47,31 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         return 0
     config = resolved.config
     output_dir = Path(config.output_dir)
-    last = output_dir / "checkpoints" / "last.pt"
-    if last.exists() and not a.resume:
+    found = last_checkpoint(output_dir / "checkpoints")
+    if found is not None and not a.resume:
         raise OutputError(f"{output_dir} holds a run already; --resume continues it, or choose another output_dir")
     with ranks(config.device) as here:
         torch.manual_seed(config.seed)
-        resumes = a.resume and last.exists()
-        trainer = build.build_trainer(config, here, resumes)
-        parameters = sum(p.numel() for p in trainer.model.parameters())
+        trainer = build.build_trainer(config, here, resumes=found is not None)
+        parameters = sum(p.numel() for p in trainer.step.model.parameters())
         logger.info(
             "%s: %s parameters, %d classes, %d training videos, %d steps an epoch, on %s x %d",
-            config.model.name, f"{parameters:,}", len(trainer.class_names), trainer.videos, len(trainer.sampler),
+            config.model.name, f"{parameters:,}", len(trainer.class_names), len(trainer.items), len(trainer.sampler),
             here.device, here.world,
         )  # fmt: skip
-        if resumes:
-            checkpoint = load_checkpoint(last)
-            _refuse_other_settings(from_dict(checkpoint.config, str(last)), config)
+        if found is not None:
+            checkpoint, path = found
+            _refuse_other_settings(from_dict(checkpoint.config, str(path)), config)
             trainer.restore(checkpoint)
-            logger.info("resumed %s at epoch %d, step %d", last, checkpoint.epoch + 1, checkpoint.step + 1)
+            logger.info("resumed %s at epoch %d, step %d", path, checkpoint.epoch + 1, checkpoint.step + 1)
         if here.first:
             write_text(output_dir / "config.yaml", to_yaml(resolved))
-        trainer.fit()
-        logger.info("trained %d epochs; checkpoint: %s", config.train.epochs, last)
+        try:
+            trainer.fit()
+        except Stopped as stopped:
+            logger.info("%s; go on with: videonet train ... --resume", stopped)
+            return 0
+        logger.info("trained %d epochs; checkpoint: %s", trainer.position.epoch, output_dir / "checkpoints" / LAST)
     return 0
 
 

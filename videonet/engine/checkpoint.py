@@ -38,6 +38,10 @@ class Checkpoint:
     """State of the averaged weights, where the run keeps them: those are tested and used."""
     fingerprint: str = ""
     """Of the training videos."""
+    window: torch.Tensor | None = None
+    """float32 (n, 2): loss and accuracy of the steps since the last log line."""
+    stale: int = 0
+    """Looks at the validation videos since the best one."""
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:

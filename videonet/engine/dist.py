@@ -70,7 +70,7 @@ def ranks(device: str = "auto") -> Iterator[Ranks]:
         return
     if where.type == "cuda":
         torch.cuda.set_device(where)
-    td.init_process_group("nccl" if where.type == "cuda" else "gloo")
+    td.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo")
     try:
         yield Ranks(td.get_rank(), world, where)
     finally:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from videonet.data.dataset import Failure
 from videonet.data.lists import VideoItem
-from videonet.data.loader import Batch
+from videonet.data.loader import Loader
 from videonet.data.preprocessing import Preprocessing
 
 from . import metrics
@@ -39,7 +38,7 @@ class Evaluation:
 
 def evaluate(
     model: torch.nn.Module,
-    loader: DataLoader[Batch],
+    loader: Loader,
     preprocessing: Preprocessing,
     ranks: Ranks,
     precision: str = "fp32",
@@ -53,7 +52,7 @@ def evaluate(
     for batch in track(loader, len(loader), what, "batches", shown=ranks.first):
         failures += batch.failures
         if len(batch):
-            logits = run_views(model, batch.views, preprocessing, ranks.device, precision, max_views).numpy()
+            logits = run_views(model, batch.on(ranks.device), preprocessing, ranks.device, precision, max_views).numpy()
             rows += zip(batch.indices.tolist(), batch.labels.tolist(), logits, strict=True)
     rows = sorted(ranks.gather(rows), key=lambda row: row[0])
     return Evaluation(

@@ -9,10 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from videonet.data.lists import VideoItem
-from videonet.data.loader import Batch
+from videonet.data.loader import Loader
 from videonet.data.preprocessing import Preprocessing
 
 from .dist import Ranks
@@ -33,7 +32,7 @@ def extract(
     model: Embedder,
     feature: str,
     items: Sequence[VideoItem],
-    loader: DataLoader[Batch],
+    loader: Loader,
     preprocessing: Preprocessing,
     ranks: Ranks,
     folder: Path,
@@ -59,7 +58,7 @@ def extract(
         failures += [{"id": f.id, "path": f.path, "reason": f.reason} for f in batch.failures]
         if not len(batch):
             continue
-        features = run_views(network, batch.views, preprocessing, ranks.device, precision, max_views).numpy()
+        features = run_views(network, batch.on(ranks.device), preprocessing, ranks.device, precision, max_views).numpy()
         for position, values, seconds in zip(batch.indices.tolist(), features, batch.seconds, strict=True):
             name = file_name(items[position].id)
             with atomic(folder / name) as file:

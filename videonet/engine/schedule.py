@@ -23,6 +23,11 @@ def cosine(epochs: float, final_factor: float) -> Schedule:
     return factor
 
 
+def linear(epochs: float, final_factor: float) -> Schedule:
+    """A line from 1 to `final_factor` over `epochs`."""
+    return lambda epoch: 1 + (final_factor - 1) * min(1.0, epoch / epochs)
+
+
 def warm_up(schedule: Schedule, epochs: float, start_factor: float) -> Schedule:
     """Climb in a line from `start_factor` to what `schedule` says at the end of the warm-up, then follow it."""
     if epochs <= 0:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import json
+import itertools
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,21 +12,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader
 
 from videonet.data.dataset import Failure
-from videonet.data.loader import Batch, TrainSampler
-from videonet.data.preprocessing import Preprocessing
+from videonet.data.lists import VideoItem
+from videonet.data.loader import Batch, Loader, TrainSampler
 
-from .checkpoint import Checkpoint, save_checkpoint
-from .dist import Ranks
+from .checkpoint import LAST, Checkpoint, save_checkpoint
+from .clock import PARTS, advice
 from .evaluate import evaluate, summarise
-from .forward import autocast
+from .files import write_json
 from .log import RunLog, logger, track
-from .optim import set_rate
 from .schedule import Schedule
+from .step import Step
+from .stop import Requests, Stopped
 
 
 class TrainingError(ValueError):
@@ -35,18 +33,21 @@ class TrainingError(ValueError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how: see `videonet.config.schema` for each field."""
+    """How long, and when what is done: see `videonet.config.schema` for each field."""
 
     seed: int
     epochs: int
     lr: float
-    precision: str
-    clip_grad_norm: float | None
-    label_smoothing: float
-    eval_every: int
-    checkpoint_every: int
-    log_every: int
-    max_failed: float
+    eval_every: int = 1
+    checkpoint_every: int = 0
+    checkpoint_minutes: float | None = None
+    keep: int = 2
+    log_every: int = 10
+    precise_bn_batches: int = 0
+    early_stop: int = 0
+    max_failed: float = 0.1
+    clips_per_video: int = 1
+    workers: int = 0
 
 
 @dataclass
@@ -61,128 +62,171 @@ class Position:
 class Trainer:
     """Parts in, checkpoints out: `output_dir/checkpoints/{last,best}.pt`, `train.jsonl`, `tensorboard/`."""
 
-    model: nn.Module
-    preprocessing: Preprocessing
+    step: Step
     class_names: Sequence[str]
-    loader: DataLoader[Batch]
+    items: Sequence[VideoItem]
+    """The training videos, of which `plan.max_failed` may fail."""
+    loader: Loader
     sampler: TrainSampler
-    val_loader: DataLoader[Batch] | None
-    optimizer: torch.optim.Optimizer
+    val_loader: Loader | None
     schedule: Schedule
     plan: Plan
-    ranks: Ranks
     output_dir: Path
     config: dict[str, Any]
-    videos: int
-    """Training videos listed, of which `plan.max_failed` may fail."""
+    fingerprint: str = ""
     position: Position = field(default_factory=Position)
     best_top1: float | None = None
+    stale: int = 0
     failed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._quarantine = self.output_dir / "quarantine.jsonl"
-        self._scaler = torch.amp.GradScaler(self.ranks.device.type, enabled=self.plan.precision == "fp16")
-        self._loss = nn.CrossEntropyLoss(label_smoothing=self.plan.label_smoothing)
-        self._network: nn.Module = self.model  # wrapped while `fit` runs
+        self.ranks = self.step.ranks
+        self._requests = Requests(self.ranks)
+        self._window: list[torch.Tensor] = []
+        """float32 (2,) of each step since the last log line."""
+        self._seen: list[list[str]] = []
+        """Their videos, to be named where a loss is none."""
+        self._saved_at = time.monotonic()
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from where `checkpoint` was written."""
-        self.model.load_state_dict(checkpoint.model)
-        self.optimizer.load_state_dict(checkpoint.optimizer)
-        self._scaler.load_state_dict(checkpoint.scaler)
+        self.step.model.load_state_dict(checkpoint.model)
+        self.step.load_state_dict(
+            {"optimizer": checkpoint.optimizer, "scaler": checkpoint.scaler, "ema": checkpoint.ema}
+        )
         self.position = Position(checkpoint.epoch, checkpoint.step)
-        self.best_top1 = checkpoint.best_top1
+        self.best_top1, self.stale = checkpoint.best_top1, checkpoint.stale
         self.failed = set(checkpoint.failed)
+        if checkpoint.window is not None:
+            self._window = list(checkpoint.window.to(self.ranks.device))
+            self._seen = [[] for _ in self._window]
 
     def fit(self) -> None:
-        """Run from `position` to the last epoch."""
+        """Run from `position` to the last epoch. Raises TrainingError, and Stopped where a signal asked for it."""
         log = RunLog(self.output_dir, enabled=self.ranks.first)
-        if self.ranks.world > 1:
-            self._network = DistributedDataParallel(self.model)
         try:
-            while self.position.epoch < self.plan.epochs:
-                self._epoch(log)
-                self.position = Position(self.position.epoch + 1, 0)
-                if self._validate(log):
-                    self._save("best")
-                self._save("last")
+            with self._requests.listening(), self.step.ready():
+                while self.position.epoch < self.plan.epochs:
+                    self._epoch(log)
+                    self._renew_statistics()
+                    self.position = Position(self.position.epoch + 1, 0)
+                    if self._validate(log):
+                        self._save("best.pt")
+                    self._save(LAST)
+                    if self.plan.early_stop and self.stale >= self.plan.early_stop:
+                        logger.info("no better for %d looks at data.val: stopped early", self.stale)
+                        return
         finally:
             log.close()
-            # The wrapper must go before its process group: freed after it, it joins gloo's thread with the GIL held,
-            # and that thread may be waiting for the GIL.
-            self._network = self.model
-            gc.collect()
 
     def _epoch(self, log: RunLog) -> None:
         epoch, first = self.position.epoch, self.position.step
         self.sampler.start_at(epoch, first)
-        self._network.train()
+        self.step.train()
         steps = len(self.sampler)
-        window: list[torch.Tensor] = []
+        spent = dict.fromkeys(PARTS, 0.0)
         window_start, clips = time.monotonic(), 0
+        self.step.clock.start("data")
         batches = track(
             self.loader, steps - first, f"epoch {epoch + 1}/{self.plan.epochs}", "steps", shown=self.ranks.first
         )
         for step, batch in enumerate(batches, first):
             self._note_failures(batch.failures)
             if not len(batch):
-                raise TrainingError(f"no video of step {step} could be read; see {self._quarantine}")
+                raise TrainingError(f"no video of step {step} could be read; see the quarantine file")
             rate = self.plan.lr * self.schedule(epoch + step / steps)
-            window.append(self._step(batch, rate, epoch, step))
-            clips += len(batch)
+            self._seed(epoch, step)
+            self._window.append(self.step(batch, rate))
+            self._seen.append([self.items[index].id for index in batch.indices.tolist()])
+            clips += len(batch) * self.plan.clips_per_video
             self.position = Position(epoch, step + 1)
             last = step + 1 == steps
             if last or (step + 1) % self.plan.log_every == 0:
                 seconds = time.monotonic() - window_start
-                loss, top1 = self.ranks.mean(torch.stack(window).mean(dim=0)).tolist()
-                self._report(log, epoch, step, steps, loss, top1, rate, clips * self.ranks.world / seconds)
-                window, window_start, clips = [], time.monotonic(), 0
-            if not last and self.plan.checkpoint_every and (step + 1) % self.plan.checkpoint_every == 0:
-                self._save("last")
+                parts = self.step.clock.read()
+                spent = {part: spent[part] + parts[part] for part in PARTS}
+                self._report(log, epoch, step, steps, rate, clips * self.ranks.world / seconds, parts, batch)
+                window_start, clips = time.monotonic(), 0
+            if not last:
+                self._serve_requests(step)
+        if self.ranks.first and steps > first:
+            cores = (os.cpu_count() or 1) / self.ranks.world
+            logger.info("epoch %d: %s", epoch + 1, advice(spent, cores, self.plan.workers))
 
-    def _step(self, batch: Batch, rate: float, epoch: int, step: int) -> torch.Tensor:
-        """One update; float32 (2,), loss and share of right clips, left on the device."""
-        device = self.ranks.device
+    def _seed(self, epoch: int, step: int) -> None:
+        """Dropout and mixing of a step depend on its place alone."""
         key = np.random.SeedSequence((self.plan.seed, epoch, step, self.ranks.rank))
-        torch.manual_seed(int(key.generate_state(1)[0]))  # dropout
-        views = batch.views.to(device, non_blocking=True).flatten(0, 1)  # (B, 3, T, S, S): one view a video
-        labels = batch.labels.to(device, non_blocking=True)
-        set_rate(self.optimizer, rate)
-        with autocast(device, self.plan.precision):
-            logits = self._network(self.preprocessing.normalise(views))
-        loss = self._loss(logits.float(), labels)
-        self.optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
-        if self.plan.clip_grad_norm is not None:
-            self._scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip_grad_norm)
-        self._scaler.step(self.optimizer)
-        self._scaler.update()
-        return torch.stack([loss.detach(), (logits.detach().argmax(dim=1) == labels).float().mean()])
+        torch.manual_seed(int(key.generate_state(1)[0]))
+
+    def _serve_requests(self, step: int) -> None:
+        """Save in the middle of an epoch where it is time, and stop where a signal asked for it."""
+        minutes, every = self.plan.checkpoint_minutes, self.plan.checkpoint_every
+        due = minutes is not None and self.ranks.first and time.monotonic() - self._saved_at > 60 * minutes
+        stop, save = self._requests.agree(due)
+        if stop or save or (every and (step + 1) % every == 0):
+            self._refuse_nan()
+            self._save(LAST)
+        if stop:
+            raise Stopped(f"stopped as asked in epoch {self.position.epoch + 1}, after step {step + 1}")
 
     def _report(
-        self, log: RunLog, epoch: int, step: int, steps: int, loss: float, top1: float, rate: float, speed: float
-    ) -> None:
-        if not np.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} in epoch {epoch + 1}, step {step + 1}; lower optim.lr, lengthen "
-                f"optim.warmup_epochs or set optim.clip_grad_norm, and train anew in another output_dir"
-            )
+        self, log: RunLog, epoch: int, step: int, steps: int, rate: float, speed: float, parts: dict[str, float],
+        batch: Batch,
+    ) -> None:  # fmt: skip
+        self._refuse_nan()
+        loss, top1 = self.ranks.mean(torch.stack(self._window).mean(dim=0)).tolist()
+        done = len(self._window)
+        self._window, self._seen = [], []
         values = {"loss": loss, "top1": top1, "lr": rate, "clips_per_second": speed, "failed_videos": len(self.failed)}
+        values |= {f"seconds_{part}": parts[part] / done for part in PARTS}
+        reading = batch.timing
+        values |= {
+            "read_cpu_seconds_a_video": (reading.open_seconds + reading.decode_seconds + reading.transform_seconds)
+            / len(batch),
+            "worker_rss_mib": max(self.loader.rss_bytes(), default=0) / 2**20,
+        }
         log.row("train", epoch, epoch * steps + step, values)
         if self.ranks.first:
             logger.info(
-                "epoch %d/%d step %d/%d  loss %.3f  top-1 %.1f %%  lr %.2e  %.1f clips/s%s",
+                "epoch %d/%d step %d/%d  loss %.3f  top-1 %.1f %%  lr %.2e  %.1f clips/s  (%s ms a step)%s",
                 epoch + 1, self.plan.epochs, step + 1, steps, loss, 100 * top1, rate, speed,
+                " + ".join(f"{part} {1000 * parts[part] / done:.0f}" for part in PARTS),
                 f"  {len(self.failed)} videos failed" if self.failed else "",
             )  # fmt: skip
+
+    def _refuse_nan(self) -> None:
+        """Stop where a loss is no number, and write down whose: before anything is saved."""
+        losses = torch.stack(self._window)[:, 0].tolist() if self._window else []
+        bad = [(index, loss) for index, loss in enumerate(losses) if not np.isfinite(loss)]
+        mine = [{"rank": self.ranks.rank, "loss": str(loss), "videos": self._seen[index]} for index, loss in bad[:1]]
+        found = self.ranks.gather(mine)
+        if not found:
+            return
+        path = self.output_dir / "nan.json"
+        if self.ranks.first:
+            write_json(path, {"epoch": self.position.epoch, "before_step": self.position.step, "batches": found})
+        raise TrainingError(
+            f"the loss became {found[0]['loss']} in epoch {self.position.epoch + 1}, at or before step "
+            f"{self.position.step}; its videos stand in {path}, and the checkpoint before is kept. Lower optim.lr, "
+            f"lengthen optim.warmup_epochs or set optim.clip_grad_norm, and train anew in another output_dir"
+        )
+
+    def _renew_statistics(self) -> None:
+        if not self.plan.precise_bn_batches:
+            return
+        self.sampler.start_at(self.position.epoch, 0)
+        batches = itertools.islice(self.loader, self.plan.precise_bn_batches)
+        self.step.renew_statistics(batches)
 
     def _validate(self, log: RunLog) -> bool:
         """Test on the validation videos when it is time; True when the result is the best so far."""
         done = self.position.epoch
         if self.val_loader is None or (done % self.plan.eval_every and done < self.plan.epochs):
             return False
-        result = evaluate(self.model, self.val_loader, self.preprocessing, self.ranks, self.plan.precision, what="val")
+        step = self.step
+        result = evaluate(
+            step.tested, self.val_loader, step.preprocessing, self.ranks, step.recipe.precision, what="val"
+        )
         top1 = summarise(result, self.class_names)["top1"]
         if top1 is None:
             raise TrainingError(f"none of the {len(result.failures)} validation videos could be read; check data.val")
@@ -190,40 +234,41 @@ class Trainer:
         if self.ranks.first:
             logger.info("epoch %d/%d val: top-1 %.1f %% of %d", done, self.plan.epochs, 100 * top1, len(result.labels))
         if self.best_top1 is not None and top1 <= self.best_top1:
+            self.stale += 1
             return False
-        self.best_top1 = top1
+        self.best_top1, self.stale = top1, 0
         return True
 
     def _save(self, name: str) -> None:
         failed = sorted(set(self.ranks.gather(sorted(self.failed))))
         if self.ranks.first:
             checkpoint = Checkpoint(
-                model=self.model.state_dict(),
-                optimizer=self.optimizer.state_dict(),
-                scaler=self._scaler.state_dict(),
+                model=self.step.model.state_dict(),
+                **self.step.state_dict(),
                 epoch=self.position.epoch,
                 step=self.position.step,
                 config=self.config,
-                preprocessing=self.preprocessing.to_dict(),
+                preprocessing=self.step.preprocessing.to_dict(),
                 class_names=list(self.class_names),
                 best_top1=self.best_top1,
                 failed=failed,
+                fingerprint=self.fingerprint,
+                window=torch.stack(self._window).cpu() if self._window else None,
+                stale=self.stale,
             )
-            save_checkpoint(self.output_dir / "checkpoints" / f"{name}.pt", checkpoint)
+            save_checkpoint(self.output_dir / "checkpoints" / name, checkpoint, self.plan.keep if name == LAST else 1)
+        self._saved_at = time.monotonic()
         self.ranks.wait()
 
     def _note_failures(self, failures: Sequence[Failure]) -> None:
-        """Write each unreadable video down once; stop when they are too many."""
+        """Say each unreadable video once; stop when they are too many."""
         for failure in failures:
             if failure.path not in self.failed:
                 self.failed.add(failure.path)
                 logger.warning("not readable, replaced by another video: %s: %s", failure.path, failure.reason)
-                self.output_dir.mkdir(parents=True, exist_ok=True)
-                with self._quarantine.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"id": failure.id, "path": failure.path, "reason": failure.reason}) + "\n")
-        if len(self.failed) > self.plan.max_failed * self.videos:
+        if len(self.failed) > self.plan.max_failed * len(self.items):
             raise TrainingError(
-                f"{len(self.failed)} of {self.videos} training videos could not be read, more than data.max_failed "
-                f"{self.plan.max_failed:g} allows; they stand in {self._quarantine}. Mend or "
-                f"delist them, or raise data.max_failed"
+                f"{len(self.failed)} of {len(self.items)} training videos could not be read, more than data.max_failed "
+                f"{self.plan.max_failed:g} allows; the quarantine file lists them. Mend or delist them, or raise "
+                f"data.max_failed"
             )

@@ -1,0 +1,181 @@
+"""One update of the weights: clips to the device, normalised and mixed, forward, loss, backward, optimizer, average."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from videonet.data.loader import Batch
+from videonet.data.preprocessing import Preprocessing
+
+from .clock import Clock
+from .dist import Ranks
+from .forward import autocast
+from .loss import Loss, one_hot
+from .mix import Mix
+from .optim import set_rate
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a step is made: see `videonet.config.schema.TrainConfig` for each field."""
+
+    precision: str = "fp32"
+    clip_grad_norm: float | None = None
+    accumulate: int = 1
+    ema_decay: float | None = None
+    channels_last: bool = False
+    compile: bool = False
+
+
+@dataclass
+class Step:
+    """Parts in; call it with a batch. `still`: modules kept in eval mode, see `videonet.engine.freeze`."""
+
+    model: nn.Module
+    preprocessing: Preprocessing
+    optimizer: torch.optim.Optimizer
+    loss: Loss
+    ranks: Ranks
+    classes: int
+    recipe: Recipe = Recipe()
+    mix: Mix = field(default_factory=Mix)
+    still: Sequence[nn.Module] = ()
+    clock: Clock = field(init=False)
+    average: AveragedModel | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        device = self.ranks.device
+        self.clock = Clock(device)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self.recipe.precision == "fp16")
+        if self.recipe.channels_last:
+            self.model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch types `device` only
+        if self.recipe.ema_decay is not None:
+            self.average = AveragedModel(
+                self.model, multi_avg_fn=get_ema_multi_avg_fn(self.recipe.ema_decay), use_buffers=True
+            )
+        self._network: Callable[..., Any] = self.model
+
+    @property
+    def tested(self) -> nn.Module:
+        """The network that is tested and used: the averaged one where there is one."""
+        return self.model if self.average is None else self.average.module
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """While the block runs, the network is compiled and spread over the ranks."""
+        network: nn.Module = self.model
+        if self.ranks.world > 1:
+            network = DistributedDataParallel(network, gradient_as_bucket_view=True)
+        self._wrapper = network
+        self._network = torch.compile(network) if self.recipe.compile else network
+        try:
+            yield
+        finally:
+            # The wrapper must go before its process group: freed after it, it joins gloo's thread with the GIL held,
+            # and that thread may be waiting for the GIL.
+            del network
+            self._network = self._wrapper = self.model
+            gc.collect()
+
+    def train(self) -> None:
+        """Training mode, but for what is frozen."""
+        self.model.train()
+        for module in self.still:
+            module.eval()
+
+    def __call__(self, batch: Batch, rate: float) -> torch.Tensor:
+        """One update; float32 (2,), loss and share of right clips, left on the device."""
+        recipe, clock = self.recipe, self.clock
+        clock.start("copy")
+        views = batch.on(self.ranks.device)  # (B, V, 3, T, S, S)
+        labels = batch.labels.to(self.ranks.device, non_blocking=True).repeat_interleave(views.shape[1])
+        clips, targets = self._input(views.flatten(0, 1)), one_hot(labels, self.classes)
+        clips, targets = self.mix(clips, targets)
+        set_rate(self.optimizer, rate)
+        self.optimizer.zero_grad(set_to_none=True)
+        total, right = torch.zeros((), device=clips.device), torch.zeros((), device=clips.device)
+        pieces = list(zip(clips.chunk(recipe.accumulate), targets.chunk(recipe.accumulate), strict=True))
+        for number, (some, theirs) in enumerate(pieces, 1):
+            share = len(some) / len(clips)
+            with self._unsynced(number < len(pieces)):
+                clock.start("forward")
+                with autocast(clips.device, recipe.precision):
+                    logits = self._network(some).float()
+                loss = self.loss(logits, theirs) * share
+                clock.start("backward")
+                self._scaler.scale(loss).backward()
+            total += loss.detach()
+            right += (logits.detach().argmax(dim=1) == theirs.argmax(dim=1)).float().mean() * share
+        clock.start("update")
+        if recipe.clip_grad_norm is not None:
+            self._scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_grad_norm)
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        clock.start("data")
+        return torch.stack([total, right])
+
+    def _input(self, views: torch.Tensor) -> torch.Tensor:
+        """uint8 (N, 3, T, S, S) -> what the network reads."""
+        clips = self.preprocessing.normalise(views)
+        return clips.contiguous(memory_format=torch.channels_last_3d) if self.recipe.channels_last else clips
+
+    def _unsynced(self, more_to_come: bool) -> AbstractContextManager[None]:
+        """Gradients are summed over the ranks once, with the last piece."""
+        wrapper = self._wrapper
+        if more_to_come and isinstance(wrapper, DistributedDataParallel):
+            sync: AbstractContextManager[None] = wrapper.no_sync()
+            return sync
+        return nullcontext()
+
+    @torch.no_grad()
+    def renew_statistics(self, batches: Iterable[Batch]) -> None:
+        """Precise batch norm (Wu and Johnson 2021): the running statistics of the tested network become the plain
+        mean over these batches, on all ranks; those of frozen norms stay.
+        """
+        frozen = {name for name, module in self.model.named_modules() if any(module is still for still in self.still)}
+        norms = [
+            module
+            for name, module in self.tested.named_modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+            and not any(f"{name}.".startswith(f"{f}.") for f in frozen)
+        ]
+        self.tested.eval()
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # torch's word for a plain mean
+            norm.train()
+        for batch in batches:
+            if len(batch):
+                with autocast(self.ranks.device, self.recipe.precision):
+                    self.tested(self._input(batch.on(self.ranks.device).flatten(0, 1)))
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            norm.eval()
+            for statistic in (norm.running_mean, norm.running_var):
+                if statistic is not None:
+                    statistic.copy_(self.ranks.mean(statistic))
+
+    def state_dict(self) -> dict[str, Any]:
+        """optimizer, scaler and ema, for a checkpoint."""
+        ema = {} if self.average is None else self.average.state_dict()
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self._scaler.state_dict(), "ema": ema}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """What `state_dict` gave."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        if self.average is not None:
+            self.average.load_state_dict(state["ema"])
