@@ -6,12 +6,14 @@ Exit codes: 0 done, 2 the user's input is wrong (one message, no traceback), 1 a
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol
 
 from videonet.commands import (
     check_videos,
+    doctor,
     download,
     extract,
     index,
@@ -45,6 +47,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "check-videos": (check_videos, "decode every frame of all videos, and say which are damaged"),
     "prepare": (prepare, "copies of all videos that read faster in training"),
     "show-clips": (show_clips, "a picture of what the network sees"),
+    "doctor": (doctor, "is this machine fit? versions, GPUs, decoders, known faults, a self-test"),
     "info": (info, "parameters and operations of networks"),
     "download": (download, "fetch weights into the cache of torch hub"),
     "inflate": (inflate, "weights of a 2D net for its video net"),
@@ -71,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.engine.train import TrainingError
     from videonet.models.weightfile import WeightsError
 
-    setup_logging(quiet=arguments.quiet)
+    setup_logging(quiet=arguments.quiet or os.environ.get("RANK", "0") != "0")  # one rank speaks for all
     wrong_input = (
         BackendMissing, CheckpointError, ConfigError, DeviceError, LedgerError, ListError, OutputError,
         TrainingError, VideoError, WeightsError,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from videonet.config import Config, ConfigError, to_dict
 from videonet.config.schema import DataConfig, TestConfig
-from videonet.data.checks import find_missing
+from videonet.data.audit import find_missing, unlabelled
 from videonet.data.dataset import VideoDataset
 from videonet.data.lists import Listing, VideoItem, hold_out, read_class_names
 from videonet.data.loader import Loader, Sampler, TestSampler, make_loader
@@ -47,10 +47,17 @@ def build_splits(data: DataConfig) -> Splits:
 
 
 def build_test_listing(data: DataConfig, class_names: Sequence[str]) -> Listing:
-    """The test videos, labelled in the order of the class names that the model was trained on."""
+    """The test videos, labelled in the order of the class names that the model was trained on.
+
+    Raises ConfigError where some have no label, or several.
+    """
     where = data.test or data.val
     if where is not None:
-        return read_listing(data, where, class_names)
+        listing = read_listing(data, where, class_names)
+        if problems := unlabelled(listing):
+            raise ConfigError([f"{problem}; videonet predict needs none" for problem in problems])
+        refuse_several_labels(listing)
+        return listing
     if data.train is None:
         raise ConfigError(["data.test is not set; name a folder of class folders or a list of videos"])
     splits = build_splits(data)
@@ -59,6 +66,12 @@ def build_test_listing(data: DataConfig, class_names: Sequence[str]) -> Listing:
     if splits.val.class_names != tuple(class_names):
         raise ConfigError([f"the class folders of {data.train} are not the classes that the model was trained on"])
     return splits.val
+
+
+def refuse_several_labels(listing: Listing) -> None:
+    """Raises ConfigError for a multi-label list."""
+    if any(item.labels for item in listing.items):
+        raise ConfigError(["a list with several labels a video can be read, but not yet trained or tested on"])
 
 
 def read_listing(data: DataConfig, path: str, class_names: Sequence[str] | None) -> Listing:

@@ -10,7 +10,7 @@ from torch import nn
 
 from videonet.config import Config, ConfigError, to_dict
 from videonet.config.schema import OptimConfig, TestConfig
-from videonet.data.checks import empty_classes, leaks, unlabelled
+from videonet.data.audit import empty_classes, leaks, unlabelled
 from videonet.data.dataset import VideoDataset
 from videonet.data.lists import Listing
 from videonet.data.loader import TrainSampler
@@ -37,6 +37,7 @@ from .data import (
     build_splits,
     build_test_loader,
     known_bad,
+    refuse_several_labels,
 )
 from .network import build_model, check_clip, start_from_weights
 
@@ -99,10 +100,9 @@ def _check_splits(splits: Splits) -> None:
     """Raises ConfigError for training or validation videos that cannot be trained or measured on."""
     train, val = splits.train, splits.val
     problems = unlabelled(train) + (unlabelled(val) if val else [])
-    if any(item.labels for item in train.items):
-        problems.append("lists with several labels a video can be read, but not yet trained on; give one label a video")
     if problems:
         raise ConfigError(problems)
+    refuse_several_labels(train)
     for warning in empty_classes(train) + (leaks(train.items, val.items, "val") if val else []):
         logger.warning("%s", warning)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from videonet.data.checks import empty_classes, find_missing, leaks, unlabelled
+from videonet.data.audit import empty_classes, find_missing, leaks, unlabelled
 from videonet.data.lists import ListError, Listing, VideoItem
 
 

@@ -1,0 +1,90 @@
+"""Two processes, killed at any step and resumed, end with the very weights of an uninterrupted run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from videonet.cli import main
+from videonet.engine.checkpoint import last_checkpoint
+from videonet.engine.log import read_rows
+
+KILLS = int(os.environ.get("VIDEONET_TEST_KILLS", "2"))
+
+
+def launch(ranks, *words):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.Popen(
+        [*command, "-m", "videonet.cli", "train", "--quiet", *words], env=environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def finish(process):
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said[-3000:]
+
+
+def step_of(folder):
+    found = last_checkpoint(folder / "checkpoints")
+    return 0 if found is None else 5 * found[0].epoch + found[0].step
+
+
+@pytest.fixture(scope="module")
+def words(tiny):
+    return [*tiny, "train.batch_size=4", "train.epochs=4", "train.eval_every=4", "train.checkpoint_every=1",
+            "data.workers=2", "train.ema_decay=0.9", "augment.mixup_alpha=0.4"]  # fmt: skip
+
+
+def test_killed_again_and_again(words, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    finish(launch(2, *words, f"output_dir={whole}"))
+    rng = np.random.default_rng(0)
+    targets = np.sort(rng.choice(np.arange(2, 18), KILLS, replace=False))
+    for target in targets:
+        process = launch(2, *words, "--resume", f"output_dir={broken}")
+        deadline = time.monotonic() + 120
+        while step_of(broken) < target:
+            assert process.poll() is None, process.stderr.read()[-3000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert step_of(broken) < 20
+    finish(launch(2, *words, "--resume", f"output_dir={broken}"))
+    expected, found = (last_checkpoint(folder / "checkpoints")[0] for folder in (whole, broken))
+    assert expected.epoch == found.epoch == 4
+    for key, value in expected.model.items():
+        assert torch.equal(value, found.model[key]), key
+    for key, value in expected.ema.items():
+        assert torch.equal(value, found.ema[key]), key
+    momenta = [[state["momentum_buffer"] for state in c.optimizer["state"].values()] for c in (expected, found)]
+    assert all(torch.equal(a, b) for a, b in zip(*momenta, strict=True))
+    assert expected.best_top1 == found.best_top1
+    rows = [
+        [(row["step"], row["loss"], row["top1"]) for row in read_rows(folder / "train.jsonl") if row["kind"] == "train"]
+        for folder in (whole, broken)
+    ]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 20
+
+
+def test_one_rank_and_two_see_the_same_losses(words, tmp_path):
+    """The same global batches; batch norm frozen, since its statistics are each rank's own."""
+    words = [*words, "train.batch_norm=frozen", "augment.mixup_alpha=0", "train.checkpoint_every=0", "optim.lr=0.005"]
+    finish(launch(2, *words, f"output_dir={tmp_path / 'two'}"))
+    assert main(["train", "--quiet", *words, "data.workers=0", f"output_dir={tmp_path / 'one'}"]) == 0
+    losses = [
+        [row["loss"] for row in read_rows(tmp_path / name / "train.jsonl") if row["kind"] == "train"]
+        for name in ("one", "two")
+    ]
+    assert len(losses[0]) == 20
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    assert len(set(losses[0])) > 10
