@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2 import functional as F
 
 from videonet.data import transforms
 from videonet.data.transforms import Box, Spatial
@@ -59,9 +60,42 @@ def test_letterbox_shows_the_whole_frame_once():
     assert (out[15:] == 0).all()
 
 
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(
+    ("source", "box", "size"),
+    [
+        ((64, 86), Box(3, 5, 40, 52), (32, 32)),
+        ((64, 86), Box(0, 0, 64, 86), (72, 97)),
+        ((97, 31), Box(10, 0, 80, 31), (24, 9)),
+        ((64, 86), Box(3, 5, 32, 32), (32, 32)),
+        ((64, 86), Box(63, 85, 1, 1), (8, 8)),
+    ],
+)
+def test_pixels_are_those_of_torchvision(source: tuple[int, int], box: Box, size: tuple[int, int], flip: bool) -> None:
+    image = torch.randint(0, 256, (*source, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    cut = F.crop(image.permute(2, 0, 1), box.top, box.left, box.height, box.width)
+    expected = F.resize(cut, list(size), antialias=True)
+    expected = (F.horizontal_flip(expected) if flip else expected).permute(1, 2, 0)
+    found = Spatial(box, size, flip)(image)
+    assert found.dtype == torch.uint8
+    assert (found.int() - expected.int()).abs().max() <= 1
+
+
+def test_the_source_frame_is_left_as_it_was() -> None:
+    image = frame(40, 60)
+    Spatial(Box(0, 0, 40, 60), (40, 60), flip=True, canvas=(60, 60), offset=(10, 0))(image)
+    Spatial(Box(1, 2, 30, 30), (16, 16))(image)
+    assert torch.equal(image, frame(40, 60))
+
+
 @pytest.mark.parametrize(
     ("size", "crops", "expected"),
     [
+        # PySlowFast's uniform_crop: ceil((length - size) / 2) in the middle, 0 and length - size at the ends
+        ((257, 257), 3, [(113, 0), (113, 113), (113, 225)]),
+        ((32, 43), 3, [(0, 0), (0, 6), (0, 11)]),
+        ((45, 32), 3, [(0, 0), (7, 0), (13, 0)]),
+        ((33, 43), 1, [(1, 6)]),
         ((32, 48), 1, [(0, 8)]),
         ((32, 48), 3, [(0, 0), (0, 8), (0, 16)]),
         ((48, 32), 3, [(0, 0), (8, 0), (16, 0)]),

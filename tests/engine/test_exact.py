@@ -78,7 +78,7 @@ def test_killed_again_and_again(words, tmp_path):
 
 def test_one_rank_and_two_see_the_same_losses(words, tmp_path):
     """The same global batches; batch norm frozen, since its statistics are each rank's own."""
-    words = [*words, "train.batch_norm=frozen", "augment.mixup_alpha=0", "train.checkpoint_every=0", "optim.lr=0.005"]
+    words = [*words, "train.batch_norm=frozen", "augment.mixup_alpha=0", "train.checkpoint_every=0", "optim.lr=0.001"]
     finish(launch(2, *words, f"output_dir={tmp_path / 'two'}"))
     assert main(["train", "--quiet", *words, "data.workers=0", f"output_dir={tmp_path / 'one'}"]) == 0
     losses = [

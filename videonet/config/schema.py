@@ -117,6 +117,8 @@ class ClipConfig:
     """Height and width of a clip in pixels (S)."""
     short_side: Positive = 256
     """Short side in pixels to which a test frame is resized before it is cropped; at least `crop`."""
+    short: Literal["hold", "loop"] = "hold"
+    """Where a video is shorter than a clip: hold its last frame, or begin again (dense)."""
     pixels: Literal["rgb", "yuv"] = "rgb"
     """rgb: each frame is converted and resized as it is decoded. yuv: its planes are cropped, and colour and size are
     the device's work: less CPU a clip, and pixels within a few levels of rgb's."""

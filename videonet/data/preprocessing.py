@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from videonet.decode.reader import Clip, Emit, VideoInfo, VideoReader
+from videonet.decode.reader import Clip, Emits, VideoInfo, VideoReader
 
 from . import clips
 
@@ -29,6 +29,8 @@ class Preprocessing:
     input: Literal["rgb", "centred", "difference"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    short: clips.Short = "hold"
+    pixels: Literal["rgb", "yuv"] = "rgb"
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
@@ -43,21 +45,25 @@ class Preprocessing:
         """Length of the video's timeline: its frames, or its duration at `fps`."""
         return info.frames if self.fps is None else max(1, round(info.duration_seconds * self.fps))
 
-    def read(self, reader: VideoReader, ticks: clips.Indices, emit: Emit) -> Clip:
-        """Frames on screen at these ticks (1-D)."""
+    def read(self, reader: VideoReader, ticks: clips.Indices, emit: Emits) -> Clip:
+        """Frames on screen at these ticks (1-D); one `emit` for all, or one a tick."""
         if self.fps is None:
             return reader.at_index(ticks.tolist(), emit)
         return reader.at((ticks / self.fps).tolist(), emit)
 
     def normalise(self, views: torch.Tensor) -> torch.Tensor:
-        """(N, 3, T, H, W) uint8 -> float32 of the same shape, on the tensor's device."""
+        """(N, 3, T, H, W) uint8 -> float32 of the same shape, on the tensor's device.
+
+        "rgb": (x / 255 - mean) / std. "centred": less the mean over T, over std. "difference": less the frame before,
+        over std, the first frame 0.
+        """
         if views.ndim != 5 or views.shape[1] != 3 or views.dtype != torch.uint8:
             raise ValueError(f"expected uint8 (N, 3, T, H, W), got {views.dtype} {tuple(views.shape)}")
-        std = views.new_tensor(self.std, dtype=torch.float32).view(3, 1, 1, 1) * 255.0
         x = views.float()
         if self.input == "centred":
-            return (x - x.mean(dim=2, keepdim=True)) / std
-        if self.input == "difference":
-            return torch.diff(x, dim=2, prepend=x[:, :, :1]) / std
-        mean = views.new_tensor(self.mean, dtype=torch.float32).view(3, 1, 1, 1) * 255.0
-        return (x - mean) / std
+            x -= x.mean(dim=2, keepdim=True)
+        elif self.input == "difference":
+            x -= torch.cat([views[:, :, :1], views[:, :, :-1]], dim=2)
+        else:
+            x -= x.new_tensor(self.mean).view(3, 1, 1, 1) * 255.0
+        return x.div_(x.new_tensor(self.std).view(3, 1, 1, 1) * 255.0)

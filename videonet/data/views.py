@@ -1,4 +1,4 @@
-"""Which views of a video are taken: one random view to train, clips x crops fixed views to test.
+"""Which views of a video are taken: random clips to train, clips x crops fixed views to test.
 
 A plan is made from numbers (length of the timeline, frame size, generator) before anything is decoded.
 """
@@ -18,11 +18,22 @@ from .transforms import Box, Size, Spatial
 
 @dataclass(frozen=True)
 class ViewPlan:
-    """clips x crops views: `ticks` (V_t, T) int64; `emit` runs on each wanted frame; `crops` (V_s) cut the result."""
+    """clips x crops views: V_t clips of T frames, V_s crops of each."""
 
     ticks: clips.Indices
-    emit: Spatial
+    """int64 (V_t, T)."""
+    emits: tuple[Spatial, ...]
+    """Run on each wanted frame as it leaves the decoder: one for all clips, or V_t, one a clip."""
     crops: tuple[Box, ...]
+    """V_s boxes, cut out of what `emits` gave."""
+    flipped: bool = False
+    """Whether left and right are swapped, in all clips alike: some labels change with it."""
+
+    def __post_init__(self) -> None:
+        if len(self.emits) not in (1, len(self.ticks)):
+            raise ValueError(f"{len(self.emits)} emits for {len(self.ticks)} clips; give one, or one a clip")
+        if len({emit.out_size for emit in self.emits}) != 1:
+            raise ValueError(f"emits give frames of {[emit.out_size for emit in self.emits]}; all must agree")
 
 
 class Views(Protocol):
@@ -38,7 +49,7 @@ class Views(Protocol):
 
 @dataclass(frozen=True)
 class TrainViews:
-    """One random clip with one random geometry."""
+    """`clips_per_video` random clips, each with a random geometry of its own; one draw of the flip for all."""
 
     preprocessing: Preprocessing
     crop: Literal["resized", "jitter"]
@@ -46,22 +57,26 @@ class TrainViews:
     aspect: tuple[float, float]
     short_side: tuple[int, int]
     flip: float
+    clips_per_video: int = 1
 
     def plan(self, ticks: int, frame: Size, rng: np.random.Generator) -> ViewPlan:
-        """One view."""
-        p = self.preprocessing
+        """`clips_per_video` views."""
+        p, views = self.preprocessing, self.clips_per_video
         if p.sampler == "dense":
-            indices = clips.dense_random(ticks, p.frames, p.stride, rng)
+            indices = clips.dense_random(ticks, p.frames, p.stride, rng, views, p.short)
         else:
-            indices = clips.segment_random(ticks, p.frames, rng)
+            indices = clips.segment_random(ticks, p.frames, rng, views)
         flip = bool(rng.random() < self.flip)
-        if p.fit == "letterbox":
-            emit = transforms.scaled_letterbox(frame, p.crop, self.area, flip, rng)
-        elif self.crop == "resized":
-            emit = transforms.resized_crop(frame, p.crop, self.area, self.aspect, flip, rng)
-        else:
-            emit = transforms.jittered_crop(frame, p.crop, self.short_side, flip, rng)
-        return ViewPlan(indices, emit, (Box(0, 0, p.crop, p.crop),))
+        emits = tuple(self._geometry(frame, flip, rng) for _ in range(views))
+        return ViewPlan(indices, emits, (Box(0, 0, p.crop, p.crop),), flip)
+
+    def _geometry(self, frame: Size, flip: bool, rng: np.random.Generator) -> Spatial:
+        out = self.preprocessing.crop
+        if self.preprocessing.fit == "letterbox":
+            return transforms.scaled_letterbox(frame, out, self.area, flip, rng)
+        if self.crop == "resized":
+            return transforms.resized_crop(frame, out, self.area, self.aspect, flip, rng)
+        return transforms.jittered_crop(frame, out, self.short_side, flip, rng)
 
 
 @dataclass(frozen=True)
@@ -79,11 +94,11 @@ class TestViews:
         """clips x crops views, the crops of one clip side by side."""
         p = self.preprocessing
         if p.sampler == "dense":
-            indices = clips.dense_uniform(ticks, p.frames, p.stride, self.clips)
+            indices = clips.dense_uniform(ticks, p.frames, p.stride, self.clips, p.short)
         else:
             indices = clips.segment_uniform(ticks, p.frames, self.clips)
         indices = clips.reorder(indices, self.order, rng)
         if p.fit == "letterbox":
-            return ViewPlan(indices, transforms.centred_letterbox(frame, p.crop), (Box(0, 0, p.crop, p.crop),))
+            return ViewPlan(indices, (transforms.centred_letterbox(frame, p.crop),), (Box(0, 0, p.crop, p.crop),))
         emit = transforms.short_side_resize(frame, p.short_side)
-        return ViewPlan(indices, emit, tuple(transforms.uniform_crops(emit.size, p.crop, self.crops)))
+        return ViewPlan(indices, (emit,), tuple(transforms.uniform_crops(emit.size, p.crop, self.crops)))
