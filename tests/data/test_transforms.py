@@ -114,3 +114,16 @@ def test_a_crop_larger_than_the_frame_is_an_error():
 @pytest.mark.parametrize(("source", "size"), [((144, 180), (72, 90)), ((180, 144), (90, 72)), ((100, 333), (72, 240))])
 def test_short_side_resize(source, size):
     assert transforms.short_side_resize(source, 72).size == size
+
+
+def test_a_padded_crop_is_a_cut_of_the_frame_in_a_black_border():
+    frame = torch.from_numpy(np.random.default_rng(0).integers(1, 256, (32, 32, 3), dtype=np.uint8))
+    border = F.pad(frame.permute(2, 0, 1), [4, 4, 4, 4]).permute(1, 2, 0)
+    places = {(top, left): border[top : top + 32, left : left + 32] for top in range(9) for left in range(9)}
+    found = set()
+    rng = np.random.default_rng(1)
+    for _ in range(400):
+        cut = transforms.padded_crop((32, 32), 32, 4, False, rng)(frame)
+        (place,) = [place for place, expected in places.items() if torch.equal(cut, expected)]
+        found.add(place)
+    assert len(found) > 70

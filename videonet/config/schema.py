@@ -142,8 +142,11 @@ class ClipConfig:
 class AugmentConfig:
     """Random geometry of a training clip; one draw a clip."""
 
-    crop: Literal["resized", "jitter"] = "resized"
-    """resized: a box of random area and aspect ratio. jitter: a random short side, then a random square."""
+    crop: Literal["resized", "jitter", "pad"] = "resized"
+    """resized: a box of random area and aspect ratio. jitter: a random short side, then a random square. pad: the whole
+    frame, moved by up to `pad` pixels (small images)."""
+    pad: NonNegative = 4
+    """Pixels that crop: pad moves the frame by at most, the rest staying black."""
     area: tuple[PositiveFloat, PositiveFloat] = (0.35, 1.0)
     """Share of the frame's area that a resized crop covers: [least, most]."""
     aspect: tuple[PositiveFloat, PositiveFloat] = (0.75, 1.3333333333333333)

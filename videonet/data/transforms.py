@@ -87,6 +87,18 @@ def jittered_crop(source: Size, out: int, short_side: tuple[int, int], flip: boo
     return Spatial(Box(top, left, edge, edge), (out, out), flip)
 
 
+def padded_crop(source: Size, out: int, pad: int, flip: bool, rng: np.random.Generator) -> Spatial:
+    """An out x out cut of the out x out frame in a black border of `pad` pixels (He et al. 2016, on CIFAR)."""
+    shift = rng.integers(-pad, pad + 1, size=2).clip(1 - out, out - 1).tolist()  # rows, columns
+    seen = tuple(out - abs(move) for move in shift)
+    first = [max(0, -move) for move in shift]
+    scale = source[0] / out, source[1] / out
+    top, left = (round(at * by) for at, by in zip(first, scale, strict=True))
+    height, width = (max(1, round(length * by)) for length, by in zip(seen, scale, strict=True))
+    offset = max(0, shift[0]), max(0, shift[1])
+    return Spatial(Box(top, left, height, width), (seen[0], seen[1]), flip, (out, out), offset)
+
+
 def scaled_letterbox(
     source: Size, out: int, area: tuple[float, float], flip: bool, rng: np.random.Generator
 ) -> Spatial:

@@ -52,12 +52,13 @@ class TrainViews:
     """`clips_per_video` random clips, each with a random geometry of its own; one draw of the flip for all."""
 
     preprocessing: Preprocessing
-    crop: Literal["resized", "jitter"]
+    crop: Literal["resized", "jitter", "pad"]
     area: tuple[float, float]
     aspect: tuple[float, float]
     short_side: tuple[int, int]
     flip: float
     clips_per_video: int = 1
+    pad: int = 4
 
     def plan(self, ticks: int, frame: Size, rng: np.random.Generator) -> ViewPlan:
         """`clips_per_video` views."""
@@ -76,6 +77,8 @@ class TrainViews:
             return transforms.scaled_letterbox(frame, out, self.area, flip, rng)
         if self.crop == "resized":
             return transforms.resized_crop(frame, out, self.area, self.aspect, flip, rng)
+        if self.crop == "pad":
+            return transforms.padded_crop(frame, out, self.pad, flip, rng)
         return transforms.jittered_crop(frame, out, self.short_side, flip, rng)
 
 
