@@ -171,3 +171,17 @@ def test_info_counts_the_papers_network(capsys):
     (row,) = json.loads(capsys.readouterr().out)
     assert row["params"] == 46_999_760
     assert f"{row['paper_ops'] / 1e9:.2f}" == "93.93"
+
+
+def test_planes_train_and_test_like_pixels(tiny, demo_data, tmp_path):
+    """clip.pixels=yuv: colour and size are the device's work, in training, test and prediction alike."""
+    words = ["clip.pixels=yuv", f"output_dir={tmp_path}", "data.workers=1"]
+    assert main(["train", "--quiet", *tiny, *words]) == 0
+    assert main(["test", "--quiet", "--checkpoint", checkpoint(tmp_path)]) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["n_listed"], results["n_failed"]) == (20, 0)
+    assert results["config"]["clip"]["pixels"] == "yuv"
+    as_rgb = ["test", "--quiet", "--checkpoint", checkpoint(tmp_path), "--out", str(tmp_path / "rgb")]
+    assert main([*as_rgb, "--opts", "clip.pixels=rgb"]) == 0
+    logits = [np.load(folder / "views.npz")["view_logits"] for folder in (tmp_path, tmp_path / "rgb")]
+    assert 0 < np.abs(logits[0] - logits[1]).max() < 0.3 * np.abs(logits[0]).max()

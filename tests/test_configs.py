@@ -38,12 +38,11 @@ def test_every_config_builds_its_network_and_says_how_to_run_it(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_config_makes_a_step(path):
-    """One block a stage, narrow, few pixels; all else as the file says."""
+    """One block a stage, few pixels; all else as the file says."""
     stages = 3 if "cifar" in path.parent.name else 4
     size = 32 if stages == 3 else 64
     words = [
         f"model.blocks={[1] * stages}",
-        "model.width=8",
         f"clip.crop={size}",
         f"clip.short_side={size}",
         "device=cpu",

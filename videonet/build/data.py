@@ -88,7 +88,7 @@ def build_opener(config: Config) -> Opener:
     """How videos are opened. Raises ConfigError where the backend asked for is not installed."""
     data = config.data
     limits = Limits(max_pixels=data.max_pixels, max_frames=data.max_frames, max_decode_seconds=data.max_decode_seconds)
-    return Opener(data.backend, limits, data.frames_fps, data.frames_pattern)
+    return Opener(data.backend, limits, data.frames_fps, data.frames_pattern, config.clip.pixels)
 
 
 def build_quarantine(config: Config) -> Quarantine:

@@ -112,7 +112,7 @@ def _strips(sample: Sample, listing: Listing, preprocessing: Preprocessing, crop
         yield Strip(item.id, name, f"not readable: {sample.failures[0].reason}", None)
         return
     clips = len(sample.seconds)
-    for number, view in enumerate(sample.views):
+    for number, view in enumerate(sample.views if sample.finish is None else sample.finish(sample.views)):
         clip, crop = divmod(number, crops)
         first, last = sample.seconds[clip]
         which = [f"clip {clip + 1} of {clips}"] * (clips > 1) + [f"crop {crop + 1} of {crops}"] * (crops > 1)

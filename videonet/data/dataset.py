@@ -1,24 +1,32 @@
-"""VideoItem -> open once -> plan -> unique frames decoded once -> views. Training and test use the same class."""
+"""VideoItem -> open once -> plan -> wanted frames decoded once -> views. Training and test use the same classes.
+
+`SampleReader` is what happens to one video and is all that a loader's worker knows; `VideoDataset` knows the videos and
+which other one stands in for a video that cannot be read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from videonet.decode.reader import Undecodable, VideoError, open_video
+from videonet.decode.reader import Emit, Undecodable, VideoError, VideoReader, open_video
+from videonet.decode.yuv import EvenCut
 
 from .lists import VideoItem
-from .views import Views
+from .planes import Finish, cut_around
+from .views import ViewPlan, Views
 
 Key = tuple[int, int]  # (epoch, index of the item)
+Open = Callable[[str], VideoReader]
+Allocate = Callable[[tuple[int, ...]], torch.Tensor]  # shape -> uint8 memory to write a sample's pixels to
 
 _MOST_SUBSTITUTES = 20
-_MOST_BAD_FRAMES = 0.25  # a video counts as unreadable when more of the frames wanted from it are damaged
-_MOST_MISSING_FRAMES = 0.1  # or when more of its frames are missing, since the file was cut short
 
 
 @dataclass(frozen=True)
@@ -31,10 +39,32 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """Where the time of reading went: CPU seconds of the reading thread, and seconds on the wall for all of it."""
+
+    open_seconds: float = 0.0
+    """Opening the file and finding its frames."""
+    decode_seconds: float = 0.0
+    """Decoding and conversion to RGB."""
+    transform_seconds: float = 0.0
+    """Crop, resize, flip, and putting the views together."""
+    wall_seconds: float = 0.0
+
+    def __add__(self, other: Timing) -> Timing:
+        return Timing(
+            self.open_seconds + other.open_seconds,
+            self.decode_seconds + other.decode_seconds,
+            self.transform_seconds + other.transform_seconds,
+            self.wall_seconds + other.wall_seconds,
+        )
+
+
+@dataclass(frozen=True)
 class Sample:
     """One video with all its views.
 
-    views: uint8 (V, 3, T, S, S) with V = clips x crops, or None when the video could not be read.
+    views: uint8 (V, 3, T, S, S) with V = clips x crops, or the planes that `finish` makes such views of; None when the
+    video could not be read.
     seconds: float64 (V_t, 2), first and last frame of each clip.
     """
 
@@ -43,6 +73,68 @@ class Sample:
     views: torch.Tensor | None
     seconds: np.ndarray
     failures: tuple[Failure, ...] = ()
+    finish: Finish | None = None
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(frozen=True)
+class SampleReader:
+    """What is done with one video. Small and picklable, since every worker has one.
+
+    Where the preprocessing says pixels="yuv", `open_video` must open for it, and samples hold planes.
+
+    A video counts as unreadable when more than `max_missing` of its frames were cut off the file, or more than
+    `max_damaged` of the frames wanted from it are damaged. Where a clip was flipped, `flip_labels` changes its label.
+    """
+
+    views: Views
+    open_video: Open = open_video
+    seed: int = 0
+    flip_labels: Mapping[int, int] = field(default_factory=dict)
+    max_missing: float = 0.1
+    max_damaged: float = 0.25
+
+    def __call__(self, item: VideoItem, key: Key, allocate: Allocate | None = None) -> Sample:
+        """The sample of `item` at `key`, its views in memory from `allocate`. Raises VideoError."""
+        start, cpu = time.perf_counter(), time.thread_time()
+        preprocessing = self.views.preprocessing
+        with self.open_video(item.path) as reader:
+            info = reader.info
+            promised = info.frames + info.missing
+            if info.missing > self.max_missing * promised:
+                raise Undecodable(item.path, f"cut short: {info.missing} of {promised} frames are gone")
+            opened = time.thread_time()
+            plan = self.views.plan(
+                preprocessing.ticks(info), (info.height, info.width), np.random.default_rng((self.seed, *key))
+            )
+            cut = cut_around(plan.emits) if preprocessing.pixels == "yuv" else None
+            ticks, emits, rows = _wanted(plan, cut)
+            clip = preprocessing.read(reader, ticks, emits[0] if len(emits) == 1 else emits)
+        bad = clip.damaged + clip.substituted
+        if bad > self.max_damaged * len(ticks):
+            raise Undecodable(item.path, f"{bad} of the {len(ticks)} frames wanted are damaged")
+        decoded = time.thread_time()
+        if cut is None:
+            views, finish = _cut(clip.frames, rows, plan, allocate or _new), None
+        else:
+            assert clip.colour is not None
+            views = (allocate or _new)(tuple(clip.frames.shape)).copy_(clip.frames)
+            finish = Finish(clip.colour, cut, rows, plan.emits, plan.crops)
+        seconds = clip.pts_seconds[rows]
+        emitting = sum(emit.seconds for emit in set(emits))
+        return Sample(
+            index=key[1],
+            label=self.flip_labels.get(item.label, item.label) if plan.flipped else item.label,
+            views=views,
+            seconds=np.stack([seconds.min(axis=1), seconds.max(axis=1)], axis=1),
+            finish=finish,
+            timing=Timing(
+                opened - cpu,
+                decoded - opened - emitting,
+                time.thread_time() - decoded + emitting,
+                time.perf_counter() - start,
+            ),
+        )
 
 
 class VideoDataset(Dataset[Sample]):
@@ -50,49 +142,96 @@ class VideoDataset(Dataset[Sample]):
 
     With `substitute`, an unreadable video is replaced by another one of the same epoch, chosen by the key alone, and
     the failure is reported in the sample (training). Without it, the sample has no views (test, features).
-    A video also counts as unreadable when more than a tenth of its frames were cut off, or when more than a quarter of
-    those wanted are damaged.
+    Videos of `known_bad` (path -> reason) count as unreadable without being opened.
     """
 
-    def __init__(self, items: Sequence[VideoItem], views: Views, seed: int = 0, substitute: bool = False) -> None:
+    def __init__(
+        self,
+        items: Sequence[VideoItem],
+        views: Views,
+        seed: int = 0,
+        substitute: bool = False,
+        open_video: Open = open_video,
+        flip_labels: Mapping[int, int] | None = None,
+        known_bad: Mapping[str, str] | None = None,
+        max_missing: float = 0.1,
+        max_damaged: float = 0.25,
+    ) -> None:
         self.items = list(items)
-        self.views = views
-        self.seed = seed
+        self.reader = SampleReader(views, open_video, seed, dict(flip_labels or {}), max_missing, max_damaged)
         self.substitute = substitute
+        self.known_bad = dict(known_bad or {})
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, key: Key) -> Sample:
+        return self.sample(key, self.reader)
+
+    def sample(self, key: Key, read: Callable[[VideoItem, Key], Sample]) -> Sample:
+        """The sample of `key`; `read` reads one video, here or in a worker, and raises VideoError where it cannot."""
         epoch, index = key
         failures: list[Failure] = []
-        others = np.random.default_rng((self.seed, epoch, index, 1)).permutation(len(self.items))
-        candidates = [index, *others[others != index][:_MOST_SUBSTITUTES].tolist()] if self.substitute else [index]
-        for candidate in candidates:
+        for candidate in self._candidates(key):
             item = self.items[candidate]
+            if item.path in self.known_bad:
+                failures.append(Failure(item.id, item.path, f"quarantined before: {self.known_bad[item.path]}"))
+                continue
             try:
-                views, seconds = self._read(item, np.random.default_rng((self.seed, epoch, candidate)))
+                sample = read(item, (epoch, candidate))
             except VideoError as error:
                 failures.append(Failure(item.id, item.path, error.reason))
                 continue
-            return Sample(candidate, item.label, views, seconds, tuple(failures))
+            return replace(sample, failures=tuple(failures))
         return Sample(index, self.items[index].label, None, np.zeros((0, 2)), tuple(failures))
 
-    def _read(self, item: VideoItem, rng: np.random.Generator) -> tuple[torch.Tensor, np.ndarray]:
-        preprocessing = self.views.preprocessing
-        with open_video(item.path) as reader:
-            info = reader.info
-            promised = info.frames + info.missing
-            if info.missing > _MOST_MISSING_FRAMES * promised:
-                raise Undecodable(item.path, f"cut short: {info.missing} of {promised} frames are gone")
-            plan = self.views.plan(preprocessing.ticks(info), (info.height, info.width), rng)
-            wanted, place = np.unique(plan.ticks, return_inverse=True)
-            clip = preprocessing.read(reader, wanted, plan.emit)
-        bad = clip.damaged + clip.substituted
-        if bad > _MOST_BAD_FRAMES * len(wanted):
-            raise Undecodable(item.path, f"{bad} of the {len(wanted)} frames wanted are damaged")
-        place = place.reshape(plan.ticks.shape)  # (V_t, T) -> rows of clip.frames
-        clips = clip.frames[torch.from_numpy(place)]  # (V_t, T, h, w, 3)
-        views = torch.stack([box.cut(clips) for box in plan.crops], dim=1).flatten(0, 1)  # (V, T, S, S, 3)
-        seconds = clip.pts_seconds[place]
-        return views.permute(0, 4, 1, 2, 3).contiguous(), np.stack([seconds.min(axis=1), seconds.max(axis=1)], axis=1)
+    def _candidates(self, key: Key) -> Iterator[int]:
+        epoch, index = key
+        yield index
+        if self.substitute:
+            others = np.random.default_rng((self.reader.seed, epoch, index, 1)).permutation(len(self.items))
+            yield from others[others != index][:_MOST_SUBSTITUTES].tolist()
+
+
+class _Timed:
+    """An emit that knows how much CPU time it took."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self.seconds = 0.0
+
+    def __call__(self, frame: Any) -> torch.Tensor:
+        start = time.thread_time()
+        emitted = self._emit(frame)
+        self.seconds += time.thread_time() - start
+        return emitted
+
+
+def _wanted(plan: ViewPlan, cut: EvenCut | None) -> tuple[np.ndarray, list[_Timed], np.ndarray]:
+    """What to ask a reader for: ticks, one emit or one a tick, and the row of the answer of each frame, (V_t, T).
+
+    Clips with the same emit, or cut, share their frames; a clip with its own has its own rows.
+    """
+    if cut is not None or len(plan.emits) == 1:
+        ticks, rows = np.unique(plan.ticks, return_inverse=True)
+        return ticks, [_Timed(cut or plan.emits[0])], rows.reshape(plan.ticks.shape)
+    timed = [_Timed(emit) for emit in plan.emits]
+    emits = [emit for emit in timed for _ in range(plan.ticks.shape[1])]
+    return plan.ticks.flatten(), emits, np.arange(plan.ticks.size).reshape(plan.ticks.shape)
+
+
+def _new(shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.empty(shape, dtype=torch.uint8)
+
+
+def _cut(frames: torch.Tensor, rows: np.ndarray, plan: ViewPlan, allocate: Allocate) -> torch.Tensor:
+    """uint8 (frames, h, w, 3) -> (V_t * V_s, 3, T, S, S), the crops of one clip side by side."""
+    (clips, length), box = rows.shape, plan.crops[0]
+    views = allocate((clips * len(plan.crops), 3, length, box.height, box.width))
+    for number, clip_rows in enumerate(rows):
+        first, last = int(clip_rows[0]), int(clip_rows[-1])
+        in_line = np.array_equal(clip_rows, np.arange(first, last + 1))
+        clip = frames[first : last + 1] if in_line else frames[torch.from_numpy(clip_rows)]  # (T, h, w, 3)
+        for view, crop in enumerate(plan.crops, number * len(plan.crops)):
+            views[view] = crop.cut(clip).permute(3, 0, 1, 2)
+    return views

@@ -1,52 +1,40 @@
-"""Batches of videos: which (epoch, index) keys make a batch, on which rank, and how samples are put together.
+"""Batches of videos: which (epoch, index) keys make a batch, on which rank, and the workers that read them.
 
 Samplers are stateless: the keys of step s of epoch e follow from (seed, e, s), so that a run can start anywhere, with
 any number of workers or ranks, and see the same global batches.
+
+The loader hands one video at a time to each worker and puts the samples into their rows as they come, so that one slow
+video holds up its own batch alone. Its memory is bounded: `prefetch_batches` batches ahead of the one in use (or two
+samples a worker, where that is more), and two samples in each worker.
 """
 
 from __future__ import annotations
 
+import time
+import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from types import TracebackType
+from typing import Protocol, Self, get_args
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, Sampler
 
-from .dataset import Failure, Key, Sample, VideoDataset
-
-
-@dataclass(frozen=True)
-class Batch:
-    """views: uint8 (B, V, 3, T, S, S) of the B readable videos; labels, indices: int64 (B,); seconds: (B, V_t, 2)."""
-
-    views: torch.Tensor
-    labels: torch.Tensor
-    indices: torch.Tensor
-    seconds: np.ndarray
-    failures: tuple[Failure, ...]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def pin_memory(self) -> Batch:
-        """Called by DataLoader."""
-        return Batch(self.views.pin_memory(), self.labels, self.indices, self.seconds, self.failures)
+from .batch import Batch
+from .crew import Crew, Queue
+from .dataset import Key, VideoDataset
+from .quarantine import Quarantine
+from .workers import Kind
 
 
-def collate(samples: list[Sample]) -> Batch:
-    """Samples without views leave only their failures behind."""
-    good = [(sample.views, sample) for sample in samples if sample.views is not None]
-    return Batch(
-        views=torch.stack([views for views, _ in good]) if good else torch.empty(0, dtype=torch.uint8),
-        labels=torch.tensor([sample.label for _, sample in good], dtype=torch.int64),
-        indices=torch.tensor([sample.index for _, sample in good], dtype=torch.int64),
-        seconds=np.stack([sample.seconds for _, sample in good]) if good else np.zeros((0, 0, 2)),
-        failures=tuple(failure for sample in samples for failure in sample.failures),
-    )
+class Sampler(Protocol):
+    """The keys of each batch, of one epoch or one test."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[Key]]: ...
 
 
-class TrainSampler(Sampler[list[Key]]):
+class TrainSampler:
     """Shuffled batches of one epoch; `batch_size` is global, each rank takes its stride of every global batch.
 
     A last short batch is left out (its videos come up in other epochs), unless it is the only one.
@@ -76,7 +64,7 @@ class TrainSampler(Sampler[list[Key]]):
             yield [(epoch, int(index)) for index in batch[self._rank :: self._world]]
 
 
-class TestSampler(Sampler[list[Key]]):
+class TestSampler:
     """Every video once over all ranks, in order, no padding."""
 
     __test__ = False  # not a pytest class
@@ -94,14 +82,88 @@ class TestSampler(Sampler[list[Key]]):
 
 
 def make_loader(
-    dataset: VideoDataset, sampler: TrainSampler | TestSampler, workers: int, pin_memory: bool = False
-) -> DataLoader[Batch]:
-    """A DataLoader of `Batch`; workers stay alive between epochs and open every video themselves."""
-    return DataLoader(
-        dataset,  # type: ignore[arg-type]  # torch types the items of a data set, not the batches of its loader
-        batch_sampler=sampler,
-        num_workers=workers,
-        collate_fn=collate,
-        pin_memory=pin_memory,
-        persistent_workers=workers > 0,
-    )
+    dataset: VideoDataset,
+    sampler: Sampler,
+    workers: int,
+    *,
+    pin_memory: bool = False,
+    kind: Kind = "forkserver",
+    prefetch_batches: int = 2,
+    timeout_seconds: float = 300.0,
+    quarantine: Quarantine | None = None,
+) -> Loader:
+    """A loader of the sampler's batches.
+
+    workers: processes or threads (`kind`) that read videos; 0: read in the calling thread.
+    timeout_seconds: a worker that is at one video for longer is replaced; the video counts as unreadable.
+    quarantine: every unreadable video is written down there.
+    Raises ValueError for numbers or a kind that make no sense.
+    """
+    if kind not in get_args(Kind):
+        raise ValueError(f"worker kind {kind!r} is not known; choose one of {', '.join(get_args(Kind))}")
+    if workers < 0 or prefetch_batches < 1 or timeout_seconds <= 0:
+        raise ValueError(
+            f"workers={workers} must be at least 0, prefetch_batches={prefetch_batches} at least 1 and "
+            f"timeout_seconds={timeout_seconds} above 0"
+        )
+    return Loader(dataset, sampler, workers, pin_memory, kind, prefetch_batches, timeout_seconds, quarantine)
+
+
+class Loader:
+    """Iterable of `Batch`, in the sampler's order; workers stay alive between iterations.
+
+    A new iteration ends the one before. `close`, the end of a `with` block, garbage collection and the end of the
+    program stop the workers at once.
+    """
+
+    def __init__(
+        self,
+        dataset: VideoDataset,
+        sampler: Sampler,
+        workers: int,
+        pin_memory: bool,
+        kind: Kind,
+        prefetch_batches: int,
+        timeout_seconds: float,
+        quarantine: Quarantine | None,
+    ) -> None:
+        self._sampler, self._pin_memory, self._prefetch = sampler, pin_memory, prefetch_batches
+        self._crew = Crew(dataset, workers, kind, timeout_seconds, quarantine)
+        self._finalizer = weakref.finalize(self, self._crew.close)
+
+    def __len__(self) -> int:
+        """Batches of one whole iteration."""
+        return len(self._sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Raises LoaderError, or what a bug raised while a video of the batch was read."""
+        queue = Queue(self._sampler, self._prefetch, 2 * self._crew.size, self._pin_memory)
+        self._crew.begin(queue)
+        return self._batches(queue)
+
+    def _batches(self, queue: Queue) -> Iterator[Batch]:
+        try:
+            while True:
+                start = time.perf_counter()
+                batch = self._crew.next_batch(queue)
+                if batch is None:
+                    return
+                yield replace(batch, wait_seconds=time.perf_counter() - start)
+        finally:
+            self._crew.end(queue)
+
+    def rss_bytes(self) -> list[int]:
+        """Resident memory of each worker process that runs, shared pages included; empty where that is not known."""
+        return [size for worker in self._crew.workers if (size := worker.rss_bytes) is not None]
+
+    def close(self) -> None:
+        """Stop the workers; the loader can not be used again."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,99 @@
+"""Samples put together: each is copied into its row as it arrives, in whatever order.
+
+Layout: views uint8 (B, V, 3, T, S, S), or the planes of each video, to be finished on the device.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from .dataset import Failure, Sample, Timing
+from .planes import Finish
+
+
+@dataclass(frozen=True)
+class Batch:
+    """views: uint8 (B, V, 3, T, S, S) of the B readable videos, or the planes of each and what is left to do to them;
+    labels, indices: int64 (B,); seconds: float64 (B, V_t, 2).
+    """
+
+    views: torch.Tensor | tuple[tuple[torch.Tensor, Finish], ...]
+    labels: torch.Tensor
+    indices: torch.Tensor
+    seconds: np.ndarray
+    failures: tuple[Failure, ...]
+    timing: Timing = field(default_factory=Timing)
+    """Summed over the samples."""
+    wait_seconds: float = 0.0
+    """How long the loader's user waited for this batch."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def on(self, device: torch.device) -> torch.Tensor:
+        """The finished views, uint8 (B, V, 3, T, S, S), on `device`."""
+        if isinstance(self.views, torch.Tensor):
+            return self.views.to(device, non_blocking=True)
+        return torch.stack([finish(planes.to(device, non_blocking=True)) for planes, finish in self.views])
+
+
+class BatchBuilder:
+    """Rows for `size` samples; several threads may `put`, each row once."""
+
+    def __init__(self, size: int, pin_memory: bool = False) -> None:
+        self._pin_memory = pin_memory
+        self._samples: list[Sample | None] = [None] * size
+        self._views: torch.Tensor | None = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Rows, put or not."""
+        return len(self._samples)
+
+    def put(self, row: int, sample: Sample) -> None:
+        """Take the sample; its views are copied. Raises ValueError where they are not of the shape of the others."""
+        if sample.views is not None and sample.finish is None:
+            self._rows(sample.views)[row].copy_(sample.views)
+            sample = replace(sample, views=None)
+        elif sample.views is not None:
+            planes = torch.empty(sample.views.shape, dtype=torch.uint8, pin_memory=self._pin_memory)
+            sample = replace(sample, views=planes.copy_(sample.views))
+        self._samples[row] = sample
+
+    def _rows(self, like: torch.Tensor) -> torch.Tensor:
+        with self._lock:
+            if self._views is None:
+                shape = (len(self._samples), *like.shape)
+                self._views = torch.empty(shape, dtype=torch.uint8, pin_memory=self._pin_memory)
+        if self._views.shape[1:] != like.shape:
+            raise ValueError(
+                f"one video gives views of {tuple(like.shape)}, another {tuple(self._views.shape[1:])}; all of a batch "
+                f"must give the same number of views of the same size"
+            )
+        return self._views
+
+    def batch(self) -> Batch:
+        """The batch, once every row was put. Samples without views leave only their failures behind."""
+        samples = [sample for sample in self._samples if sample is not None]
+        assert len(samples) == len(self._samples)
+        read = [row for row, sample in enumerate(samples) if len(sample.seconds)]
+        good = [samples[row] for row in read]
+        views: torch.Tensor | tuple[tuple[torch.Tensor, Finish], ...]
+        views = tuple((one.views, one.finish) for one in good if one.views is not None and one.finish is not None)
+        if not views:
+            views = torch.empty(0, dtype=torch.uint8) if self._views is None else self._views
+            if 0 < len(read) < len(samples):
+                views = views[torch.tensor(read)]
+                views = views.pin_memory() if self._pin_memory else views
+        return Batch(
+            views=views,
+            labels=torch.tensor([sample.label for sample in good], dtype=torch.int64),
+            indices=torch.tensor([sample.index for sample in good], dtype=torch.int64),
+            seconds=np.stack([sample.seconds for sample in good]) if good else np.zeros((0, 0, 2)),
+            failures=tuple(failure for sample in samples for failure in sample.failures),
+            timing=sum((sample.timing for sample in good), Timing()),
+        )
