@@ -1,13 +1,18 @@
 """Test videos, each encoded once a session, and the folder of real odd files where it is present."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.decode.cases import CASES
+from tests.decode.conformance import Truth, truth_or_error
 from tests.decode.make import Recipe, encode
+from videonet.decode import VideoError
 
 Videos = Callable[[Recipe], Path]
+Known = Callable[[str], tuple[Path, Truth | VideoError]]
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +28,18 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Videos:
         return made[name]
 
     return video
+
+
+@pytest.fixture(scope="session")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Known:
+    """known(name) -> the file of a case of `cases.py` and what the default backend gives of it, made once."""
+
+    @functools.cache
+    def case(name: str) -> tuple[Path, Truth | VideoError]:
+        path = CASES[name].make(tmp_path_factory.mktemp("case"))
+        return path, truth_or_error(path)
+
+    return case
 
 
 @pytest.fixture(scope="session")

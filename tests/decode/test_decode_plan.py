@@ -26,7 +26,7 @@ def test_frames_are_ordered_by_pts() -> None:
 
 @pytest.mark.parametrize(("packet", "start"), [(0, 0), (3, 0), (4, 4), (5, 0), (6, 0), (7, 4)])
 def test_leading_pictures_start_a_group_earlier(packet: int, start: int) -> None:
-    assert OPEN_GOP.start_packet(packet) == start
+    assert OPEN_GOP.start_packets(np.array([packet])).tolist() == [start]
 
 
 @pytest.mark.parametrize(

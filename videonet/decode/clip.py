@@ -1,17 +1,27 @@
 """A clip: frames in the order asked for, with their times and how sound they are.
 
-Layout: frames uint8 (T, H, W, 3). Also the two ways to ask (by index, by seconds) and the builder that every reader
-fills, one decoded frame at a time, so that only wanted frames are ever in memory.
+Layout: frames uint8 (T, H, W, 3), RGB, or packed YUV, (T, H * 3 // 2, W). Also the two ways to ask (by index, by
+seconds) and the builder that every reader fills, one decoded frame at a time, so that only wanted frames are ever in
+memory.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-# (H, W, 3) uint8 -> (h, w, 3) uint8, run once on each wanted frame, right after its conversion to RGB.
-Emit = Callable[[torch.Tensor], torch.Tensor]
+from videonet.decode.yuv import Colour, YuvFrame
+
+Picture = torch.Tensor | YuvFrame  # RGB, uint8 (H, W, 3), or the planes
+
+# RGB, uint8 (H, W, 3) -> (h, w, 3), or YuvFrame -> packed YUV, (h * 3 // 2, w), as the video was opened. Run once on
+# each wanted frame, as soon as it is decoded.
+Emit = Callable[[Any], torch.Tensor]
+
+# One emit for all frames, or one an index asked: an index may be asked again with another emit. All give one size.
+Emits = Emit | Sequence[Emit]
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,7 @@ class Clip:
     """T frames. On a sound file read inside its length, `clamped`, `damaged` and `substituted` are all 0."""
 
     frames: torch.Tensor
-    """uint8 (T, H, W, 3)."""
+    """uint8 (T, H, W, 3), RGB; or packed YUV, (T, H * 3 // 2, W)."""
     pts_seconds: np.ndarray
     """float64 (T,): when each frame comes on screen, after the first frame of the video."""
     clamped: int
@@ -28,11 +38,14 @@ class Clip:
     """How many of the T the decoder flagged as corrupt."""
     substituted: int
     """How many of the T could not be decoded and are a neighbour."""
+    colour: Colour | None = None
+    """How packed YUV becomes RGB (`to_rgb`); None where the frames are RGB."""
 
     def __post_init__(self) -> None:
-        if self.frames.dtype != torch.uint8 or self.frames.ndim != 4 or self.frames.shape[3] != 3:
+        if not _is_picture(self.frames[0]) or (self.colour is not None and self.frames.ndim == 4):
             raise ValueError(
-                f"clip frames are {self.frames.dtype} {tuple(self.frames.shape)}; they must be uint8 (T, H, W, 3)"
+                f"clip frames are {self.frames.dtype} {tuple(self.frames.shape)}; "
+                "they must be uint8 (T, H, W, 3), or (T, H * 3 // 2, W) with a colour"
             )
         if self.pts_seconds.dtype != np.float64 or self.pts_seconds.shape != (self.frames.shape[0],):
             raise ValueError(
@@ -68,6 +81,14 @@ class Timeline:
         positions = np.searchsorted(self.starts_seconds, asked + self.half_tick_seconds, side="right") - 1
         return positions, int((asked > self.duration_seconds + self.half_tick_seconds).sum())
 
+    def locate_rising(self, indices: Sequence[int]) -> np.ndarray:
+        """Positions int64 (T,) of these frame indices, which must rise and be those of shown frames."""
+        positions, clamped = self.locate_indices(indices)
+        if clamped or (np.diff(positions) <= 0).any():
+            frames = len(self.starts_seconds)
+            raise ValueError(f"indices to stream must rise, each once, and be below {frames}, got {indices!r}")
+        return positions
+
     def locate_range(self, start_seconds: float, stop_seconds: float | None) -> tuple[int, int]:
         """[first, stop) positions: on screen at `start_seconds`, up to frames that start before `stop_seconds`."""
         first = int(self.locate_seconds([start_seconds])[0][0])
@@ -81,52 +102,68 @@ class Timeline:
 class ClipBuilder:
     """Collects the frames of one clip as they are decoded; each goes straight to its rows of the result."""
 
-    def __init__(self, timeline: Timeline, positions: np.ndarray, clamped: int, emit: Emit | None) -> None:
+    def __init__(self, timeline: Timeline, positions: np.ndarray, clamped: int, emit: Emits | None) -> None:
+        if isinstance(emit, Sequence) and len(emit) != len(positions):
+            raise ValueError(f"{len(emit)} emits for {len(positions)} frames; give one for all, or one a frame")
         self._pts_seconds = timeline.starts_seconds[positions]
         self._clamped = clamped
         self._emit = emit
-        self._order = np.argsort(positions, kind="stable")
-        self._sorted = positions[self._order]
-        self._missing = set(positions.tolist())
+        self._rows: dict[int, list[int]] = {}  # of each position still missing
+        for row, position in enumerate(positions.tolist()):
+            self._rows.setdefault(position, []).append(row)
         self._frames = torch.empty((0, 0, 0, 3), dtype=torch.uint8)  # until the first frame tells the size
+        self._colour: Colour | None = None
         self._damaged = self._substituted = 0
 
     @property
     def missing(self) -> np.ndarray:
         """Positions int64 still without a frame, sorted and unique."""
-        return np.array(sorted(self._missing), dtype=np.int64)
+        return np.array(sorted(self._rows), dtype=np.int64)
 
     @property
     def done(self) -> bool:
-        return not self._missing
+        return not self._rows
 
     def wants(self, position: int) -> bool:
-        return position in self._missing
+        return position in self._rows
 
-    def put(self, position: int, frame: torch.Tensor, damaged: bool = False, substituted: bool = False) -> None:
-        """Give the uint8 (H, W, 3) frame of a position still missing."""
-        emitted = emitted_frame(frame, self._emit)
-        if not len(self._frames):
-            self._frames = torch.empty((len(self._sorted), *emitted.shape), dtype=torch.uint8)
-        elif emitted.shape != self._frames.shape[1:]:
-            raise ValueError(f"emit gave {tuple(emitted.shape)} after {tuple(self._frames.shape[1:])}; all must agree")
-        rows = self._order[slice(*np.searchsorted(self._sorted, [position, position + 1]))]
-        for row in rows.tolist():
-            self._frames[row] = emitted
+    def put(self, position: int, frame: Picture, damaged: bool = False, substituted: bool = False) -> None:
+        """Give the frame of a position still missing."""
+        if isinstance(frame, YuvFrame):
+            self._colour = frame.colour
+        rows = self._rows.pop(position)
         self._damaged += damaged * len(rows)
         self._substituted += substituted * len(rows)
-        self._missing.remove(position)
+        if not isinstance(self._emit, Sequence):
+            self._fill(rows, emitted_frame(frame, self._emit))
+            return
+        for row in rows:
+            self._fill([row], emitted_frame(frame, self._emit[row]))
+
+    def _fill(self, rows: list[int], emitted: torch.Tensor) -> None:
+        if not len(self._frames):
+            self._frames = torch.empty((len(self._pts_seconds), *emitted.shape), dtype=torch.uint8)
+        elif emitted.shape != self._frames.shape[1:]:
+            raise ValueError(f"emit gave {tuple(emitted.shape)} after {tuple(self._frames.shape[1:])}; all must agree")
+        for row in rows:
+            self._frames[row] = emitted
 
     def clip(self) -> Clip:
         """The finished clip; all positions must have been put."""
-        return Clip(self._frames, self._pts_seconds, self._clamped, self._damaged, self._substituted)
+        return Clip(self._frames, self._pts_seconds, self._clamped, self._damaged, self._substituted, self._colour)
 
 
-def emitted_frame(frame: torch.Tensor, emit: Emit | None) -> torch.Tensor:
-    """`emit(frame)`, or the frame itself; ValueError unless the result is uint8 (h, w, 3)."""
+def emitted_frame(frame: Picture, emit: Emit | None) -> torch.Tensor:
+    """`emit(frame)`, or the frame itself, packed if YUV; ValueError unless that is uint8 (h, w, 3) or (rows, w)."""
     if emit is None:
-        return frame
+        return frame.packed() if isinstance(frame, YuvFrame) else frame.contiguous()
     emitted = emit(frame)
-    if emitted.dtype != torch.uint8 or emitted.ndim != 3 or emitted.shape[2] != 3:
-        raise ValueError(f"emit gave {emitted.dtype} {tuple(emitted.shape)}; it must give uint8 (h, w, 3)")
+    if not _is_picture(emitted):
+        raise ValueError(
+            f"emit gave {emitted.dtype} {tuple(emitted.shape)}; it must give uint8 (h, w, 3), or packed YUV (rows, w)"
+        )
     return emitted
+
+
+def _is_picture(frame: torch.Tensor) -> bool:
+    return frame.dtype == torch.uint8 and (frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3))

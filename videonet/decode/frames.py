@@ -1,12 +1,14 @@
 """A folder of frames as a video, and one image as a video of one frame.
 
-Files are taken in natural order (img_2 before img_10), gaps in the numbers are fine. Images are read by Pillow, turned
+Files are taken in natural order (img_2 before img_10), gaps in the numbers are fine, and a pattern may choose among
+them (img_*.jpg beside flow_x_*.jpg). Images are read by Pillow, turned
 upright by their EXIF tag, and brought to the first image's size.
 """
 
 import os
 import re
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -14,8 +16,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from videonet.decode.clip import Clip, ClipBuilder, Emit, Timeline, emitted_frame
-from videonet.decode.reader import IMAGE_SUFFIXES, Limits, OpenError, TooLarge, Undecodable, VideoError, VideoInfo
+from videonet.decode.clip import Clip, ClipBuilder, Emit, Emits, Timeline, emitted_frame
+from videonet.decode.errors import OpenError, TooLarge, Undecodable, VideoError
+from videonet.decode.limits import Deadline, Limits
+from videonet.decode.reader import IMAGE_SUFFIXES, VideoInfo
+from videonet.decode.remote import is_url, open_url
 
 UNREADABLE = (OSError, SyntaxError, ValueError)  # what Pillow raises on a broken image
 
@@ -28,12 +33,13 @@ def natural_key(name: str) -> tuple[tuple[int, str], ...]:
 class FramesReader:
     """A `VideoReader` of the images in a directory, `fps` frames a second, or of one image."""
 
-    def __init__(self, path: str, limits: Limits, fps: float) -> None:
+    def __init__(self, path: str, limits: Limits, fps: float, pattern: str = "*") -> None:
         if not 0 < fps < float("inf"):
             raise ValueError(f"frames_fps={fps} must be a positive number of frames a second")
         self._path = path
         self._limits = limits
-        self._files = self._image_files()
+        self._deadline = Deadline(path, limits)
+        self._files = self._image_files(pattern)
         limits.check_frames(path, len(self._files))
         starts = np.arange(len(self._files)) / fps
         self._timeline = Timeline(starts, len(self._files) / fps, 0.0005)
@@ -43,19 +49,23 @@ class FramesReader:
         self._size = width, height
         self.info = VideoInfo(*self._size, fps, len(self._files), len(self._files) / fps, "images", 0)
 
-    def _image_files(self) -> list[str]:
+    def _image_files(self, pattern: str) -> list[str]:
         if not os.path.isdir(self._path):
             return [self._path]
         names = [name for name in os.listdir(self._path) if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
         if not names:
             raise OpenError(self._path, "a directory without images", "name a video file, or a directory of images")
+        names = [name for name in names if fnmatchcase(name, pattern)]
+        if not names:
+            raise OpenError(self._path, f"no image here is named {pattern}", "change frames_pattern")
         return [os.path.join(self._path, name) for name in sorted(names, key=natural_key)]
 
     def _image(self, position: int) -> Image.Image | None:
         """The upright RGB image of `info` size; None where the file cannot be decoded."""
         file = self._files[position]
+        self._deadline.check()
         try:
-            with Image.open(file) as stored:
+            with open_url(file) if is_url(file) else open(file, "rb") as data, Image.open(data) as stored:
                 self._limits.check_size(file, *stored.size)
                 image = ImageOps.exif_transpose(stored).convert("RGB")
         except VideoError:
@@ -74,14 +84,18 @@ class FramesReader:
                 return torch.from_numpy(np.array(image)), other == position
         raise Undecodable(self._path, "not one image can be decoded", "the files are damaged; fetch them again")
 
-    def at(self, seconds: Sequence[float], emit: Emit | None = None) -> Clip:
+    @property
+    def timeline(self) -> Timeline:
+        return self._timeline
+
+    def at(self, seconds: Sequence[float], emit: Emits | None = None) -> Clip:
         return self._clip(*self._timeline.locate_seconds(seconds), emit)
 
-    def at_index(self, indices: Sequence[int], emit: Emit | None = None) -> Clip:
+    def at_index(self, indices: Sequence[int], emit: Emits | None = None) -> Clip:
         return self._clip(*self._timeline.locate_indices(indices), emit)
 
-    def _clip(self, positions: np.ndarray, clamped: int, emit: Emit | None) -> Clip:
-        self._check_open()
+    def _clip(self, positions: np.ndarray, clamped: int, emit: Emits | None) -> Clip:
+        self._begin_read()
         builder = ClipBuilder(self._timeline, positions, clamped, emit)
         for position in builder.missing.tolist():
             frame, exact = self._nearest_good(position)
@@ -91,14 +105,22 @@ class FramesReader:
     def stream(
         self, start_seconds: float = 0.0, stop_seconds: float | None = None, emit: Emit | None = None
     ) -> Iterator[tuple[float, torch.Tensor]]:
-        self._check_open()
+        self._begin_read()
         starts = self._timeline.starts_seconds
         for position in range(*self._timeline.locate_range(start_seconds, stop_seconds)):
             yield float(starts[position]), emitted_frame(self._nearest_good(position)[0], emit)
+            self._deadline.restart()
 
-    def _check_open(self) -> None:
+    def stream_index(self, indices: Sequence[int], emit: Emit | None = None) -> Iterator[torch.Tensor]:
+        self._begin_read()
+        for position in self._timeline.locate_rising(indices).tolist():
+            yield emitted_frame(self._nearest_good(position)[0], emit)
+            self._deadline.restart()
+
+    def _begin_read(self) -> None:
         if self._closed:
             raise ValueError(f"{self._path}: this reader is closed; open the video again")
+        self._deadline.restart()
 
     def close(self) -> None:
         self._closed = True

@@ -180,6 +180,10 @@ class PackedReader:
         self._closed = False
         self.info = VideoInfo(width, height, fps, 1, 1 / fps, "images", 0)
 
+    @property
+    def timeline(self) -> Timeline:
+        return self._timeline
+
     def at(self, seconds: Sequence[float], emit: Emits | None = None) -> Clip:
         return self._clip(*self._timeline.locate_seconds(seconds), emit)
 
@@ -198,6 +202,11 @@ class PackedReader:
         self._check_open()
         for _ in range(*self._timeline.locate_range(start_seconds, stop_seconds)):
             yield 0.0, emitted_frame(self._frame, emit)
+
+    def stream_index(self, indices: Sequence[int], emit: Emit | None = None) -> Iterator[torch.Tensor]:
+        self._check_open()
+        for _ in self._timeline.locate_rising(indices):
+            yield emitted_frame(self._frame, emit)
 
     def _check_open(self) -> None:
         if self._closed:

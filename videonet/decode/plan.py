@@ -32,8 +32,15 @@ class PacketTable:
     @classmethod
     def from_rows(cls, rows: Sequence[tuple[int, int, int, bool, bool]]) -> "PacketTable":
         """From (pts, dts, duration, key, shown) of each packet."""
-        columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
-        return cls(*columns[:, :3].T.copy(), *columns[:, 3:].T.astype(bool))
+        return cls.from_columns(*zip(*rows, strict=True)) if rows else cls.from_columns((), (), (), (), ())
+
+    @classmethod
+    def from_columns(
+        cls, pts: Sequence[int], dts: Sequence[int], duration: Sequence[int], key: Sequence[int], shown: Sequence[int]
+    ) -> "PacketTable":
+        """From the columns, each (P,)."""
+        times = np.array([pts, dts, duration], dtype=np.int64)
+        return cls(times[0], times[1], times[2], np.array(key, dtype=bool), np.array(shown, dtype=bool))
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -52,10 +59,11 @@ class PacketTable:
         ranked = np.concatenate((np.flatnonzero(~self.shown), np.flatnonzero(self.shown)))
         return dict(zip(self.pts[ranked].tolist(), ranked.tolist(), strict=True))
 
-    @cached_property
-    def position_of_pts(self) -> dict[int, int]:
-        """Which frame on screen, from 0, has this pts."""
-        return {pts: position for position, pts in enumerate(self.pts[self.order].tolist())}
+    @property
+    def last_pts(self) -> int:
+        """Ticks of the last shown frame; 0 where the file has no pts."""
+        last = int(self.pts[self.shown].max())
+        return 0 if last == NO_TIME else last
 
     def orders_frames(self, reorders: bool, is_avi: bool) -> bool:
         """Whether pts can be trusted to name frames: all there, all different, and no clock that jumps back.
@@ -83,19 +91,18 @@ class PacketTable:
         shown[self.order[list(positions)]] = False
         return replace(self, shown=shown)
 
-    def start_packet(self, packet: int, lead_groups: int = 0) -> int:
-        """Where to start decoding to get `packet` right, `lead_groups` groups earlier than needed."""
-        group = int(np.searchsorted(self.group_starts, packet, side="right")) - 1
-        if self.pts[packet] < self.pts[self.group_starts[group]]:
-            group -= 1
-        return int(self.group_starts[max(0, group - lead_groups)])
+    def start_packets(self, packets: np.ndarray, lead_groups: int = 0) -> np.ndarray:
+        """Where to start decoding to get each of `packets` right, `lead_groups` groups earlier than needed."""
+        group = np.searchsorted(self.group_starts, packets, side="right") - 1
+        leading = self.pts[packets] < self.pts[self.group_starts[group]]
+        return self.group_starts[np.maximum(0, group - leading - lead_groups)]
 
     def runs(self, packets: np.ndarray) -> list[tuple[int, int]]:
         """[start, stop) stretches of packets to decode, in file order and apart, that hold all wanted `packets`."""
         merged: list[tuple[int, int]] = []
-        for start, stop in sorted((self.start_packet(packet), packet + 1) for packet in packets.tolist()):
+        for start, last in sorted(zip(self.start_packets(packets).tolist(), packets.tolist(), strict=True)):
             if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+                merged[-1] = (merged[-1][0], max(last + 1, merged[-1][1]))
             else:
-                merged.append((start, stop))
+                merged.append((start, last + 1))
         return merged

@@ -1,4 +1,4 @@
-"""What a video reader is: the protocol, the facts it tells, the errors it raises, and `open_video`.
+"""What a video reader is: the protocol, the facts it tells, and `open_video`.
 
 A frame is uint8 (H, W, 3), RGB, already rotated upright. Times are seconds after the first shown frame, whatever clock
 the file itself uses. Frames are found by their presentation time, never by index / fps.
@@ -8,74 +8,48 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Literal, Protocol, Self, get_args
 
 import torch
 
-from videonet.decode.clip import Clip, Emit
+from videonet.decode.clip import Clip, Emit, Emits, Timeline
+from videonet.decode.errors import (
+    BackendMissing,
+    NoVideoStream,
+    OpenError,
+    Refused,
+    TimedOut,
+    TooLarge,
+    Undecodable,
+    VideoError,
+)
+from videonet.decode.limits import DEFAULT_LIMITS, Limits
+from videonet.decode.remote import is_url, open_url
 
+__all__ = [
+    "BACKENDS",
+    "IMAGE_SUFFIXES",
+    "BackendMissing",
+    "Limits",
+    "NoVideoStream",
+    "OpenError",
+    "Opener",
+    "Pixels",
+    "Refused",
+    "Source",
+    "TimedOut",
+    "TooLarge",
+    "Undecodable",
+    "VideoError",
+    "VideoInfo",
+    "VideoReader",
+    "open_video",
+]
+
+Pixels = Literal["rgb", "yuv"]
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-
-
-class VideoError(ValueError):
-    """A video that cannot be read: `path`, the `reason`, and in the message the way out."""
-
-    def __init__(self, path: str, reason: str, way_out: str = "check the file or leave it out of the list") -> None:
-        super().__init__(path, reason, way_out)  # the arguments, so that a worker process can pickle the error
-        self.path = path
-        self.reason = reason
-        self.way_out = way_out
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}; {self.way_out}"
-
-
-class OpenError(VideoError):
-    """The file is missing, or is in no container that can be read."""
-
-
-class NoVideoStream(VideoError):
-    """The container is sound and holds no video track."""
-
-
-class Undecodable(VideoError):
-    """There is a video track, and not one frame of it can be decoded."""
-
-
-class TooLarge(VideoError):
-    """The header asks for more than `Limits` allow."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The most a file's header may make us allocate; beyond it `TooLarge` is raised."""
-
-    max_pixels: int = 8192 * 8192
-    """Width times height of one frame."""
-    max_side: int = 16384
-    """Width or height of one frame."""
-    max_frames: int = 2_000_000
-    """Frames in one file (18 hours at 30 frames a second)."""
-
-    def check_size(self, path: str, width: int, height: int) -> None:
-        """Raise `TooLarge` where a width x height frame passes a limit."""
-        if max(width, height) > self.max_side or width * height > self.max_pixels:
-            raise TooLarge(
-                path,
-                f"frames are {width}x{height}, over max_side={self.max_side} or max_pixels={self.max_pixels}",
-                "pass larger Limits to open_video, or scale the file down",
-            )
-
-    def check_frames(self, path: str, frames: int) -> None:
-        """Raise `TooLarge` where `frames` passes the limit."""
-        if frames > self.max_frames:
-            raise TooLarge(
-                path,
-                f"more than max_frames={self.max_frames} frames",
-                "pass larger Limits to open_video, or cut the file",
-            )
 
 
 @dataclass(frozen=True)
@@ -98,6 +72,12 @@ class VideoInfo:
     """Degrees counter-clockwise the stored frames were turned by: 0, 90, 180 or 270."""
     missing: int = 0
     """Frames that the index of an mp4 or mov promises beyond `frames`: more than 0 says that the file was cut short."""
+    keyframes: int = 0
+    """Packets that decoding can start at; 0 where the backend does not count them."""
+    first_pts_seconds: float = 0.0
+    """Start of the first frame on the file's own clock; 0 where it has none."""
+    last_pts_seconds: float = 0.0
+    """Start of the last frame on the same clock."""
 
 
 class VideoReader(Protocol):
@@ -106,15 +86,22 @@ class VideoReader(Protocol):
     @property
     def info(self) -> VideoInfo: ...
 
-    def at(self, seconds: Sequence[float], emit: Emit | None = None) -> Clip:
+    @property
+    def timeline(self) -> Timeline:
+        """When each frame is on screen."""
+        ...
+
+    def at(self, seconds: Sequence[float], emit: Emits | None = None) -> Clip:
         """The frames on screen at these seconds after the first frame: greatest pts <= t + half a tick.
 
         Times past the end give the last frame, counted in `clamped`; negative or no times raise ValueError.
         """
         ...
 
-    def at_index(self, indices: Sequence[int], emit: Emit | None = None) -> Clip:
+    def at_index(self, indices: Sequence[int], emit: Emits | None = None) -> Clip:
         """Exactly these frames, in any order, repeats allowed, each decoded once.
+
+        `emit` runs on each frame, or is one emit an index, for frames that are wanted in several ways.
 
         An index past the end gives the last frame, counted in `clamped`; negative or no indices raise ValueError.
         """
@@ -130,6 +117,13 @@ class VideoReader(Protocol):
         """
         ...
 
+    def stream_index(self, indices: Sequence[int], emit: Emit | None = None) -> Iterator[torch.Tensor]:
+        """What `at_index` gives, a frame at a time, in one pass over the file: only one is in memory.
+
+        The indices must rise and lie inside the video, else ValueError. Any other read of this reader ends the stream.
+        """
+        ...
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Self: ...
@@ -139,40 +133,101 @@ class VideoReader(Protocol):
     ) -> None: ...
 
 
-def _pyav(source: Source, limits: Limits) -> VideoReader:
+def _in_pixels(reader: VideoReader, pixels: Pixels) -> VideoReader:
+    """An RGB reader, or what gives its frames as YUV."""
+    if pixels == "rgb":
+        return reader
+    from videonet.decode.as_yuv import YuvOfRgb
+
+    return YuvOfRgb(reader)
+
+
+def _pyav(source: Source, limits: Limits, pixels: Pixels) -> VideoReader:
     from videonet.decode.pyav import PyavReader
 
-    return PyavReader(source, limits)
+    return PyavReader(source, limits, pixels)
+
+
+def _torchcodec(source: Source, limits: Limits, pixels: Pixels) -> VideoReader:
+    from videonet.decode.batched import BatchedReader
+    from videonet.decode.torchcodec import library
+
+    return BatchedReader(source, limits, library())
+
+
+def _decord(source: Source, limits: Limits, pixels: Pixels) -> VideoReader:
+    from videonet.decode.batched import BatchedReader
+    from videonet.decode.decord import library
+
+    return BatchedReader(source, limits, library())
 
 
 # How to open a video, by backend name; each imports its module at its first use.
-BACKENDS: dict[str, Callable[[Source, Limits], VideoReader]] = {"pyav": _pyav}
+BACKENDS: dict[str, Callable[[Source, Limits, Pixels], VideoReader]] = {
+    "pyav": _pyav,
+    "torchcodec": _torchcodec,
+    "decord": _decord,
+}
 
 
 def open_video(
-    source: Source, backend: str = "pyav", limits: Limits = Limits(), frames_fps: float = 30.0
+    source: Source,
+    backend: str = "pyav",
+    limits: Limits = DEFAULT_LIMITS,
+    frames_fps: float = 30.0,
+    frames_pattern: str = "*",
+    pixels: Pixels = "rgb",
 ) -> VideoReader:
-    """Open a video file, its bytes, a seekable binary file, a directory of images, or one image.
+    """Open a video file, its bytes, a seekable binary file, a URL, a directory of images, or one image.
 
     Args:
-        source: a path, the encoded bytes, or an open file (left open on close). A directory is a video whose frames
-            are its images in natural order; one image is a video of one frame.
+        source: a path, the encoded bytes, an open file (left open on close), or a URL that fsspec can open. A
+            directory is a video whose frames are its images in natural order; one image is a video of one frame, and
+            so is `file#17`, image 17 of a file of packed images (idx, CIFAR).
         backend: a name of `BACKENDS`, for everything but images.
-        limits: what the header may make us allocate.
+        limits: what the file may make us allocate and work.
         frames_fps: frames a second of a directory of images.
+        frames_pattern: which images of a directory are its frames, such as "img_*.jpg".
+        pixels: "rgb", or "yuv" for frames as the decoder holds them: `emit` then gets a `YuvFrame` and gives packed
+            YUV, which it is without an emit, and `to_rgb` makes RGB of it, on any device.
 
     Raises:
-        VideoError: `OpenError`, `NoVideoStream`, `Undecodable` or `TooLarge`, with the path and the way out.
-        ValueError: for an unknown backend or a frame rate that is not positive.
+        VideoError: `OpenError`, `NoVideoStream`, `Undecodable`, `TooLarge`, `TimedOut` or `Refused`, with the path and
+            the way out.
+        ValueError: for an unknown backend or pixels, or a frame rate that is not positive; `BackendMissing` where the
+            library of the backend, or for the URL, is not installed.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend {backend!r} is not known; choose one of {', '.join(map(repr, BACKENDS))}")
+    if pixels not in get_args(Pixels):
+        raise ValueError(f"pixels={pixels!r} is not known; choose one of {', '.join(map(repr, get_args(Pixels)))}")
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
-        if "://" not in path and not os.path.exists(path):
+        file, _, index = path.rpartition("#")
+        if index.isdecimal() and os.path.isfile(file) and not os.path.exists(path):
+            from videonet.decode.packed import PackedReader
+
+            return _in_pixels(PackedReader(file, int(index), limits), pixels)
+        if not is_url(path) and not os.path.exists(path):
             raise OpenError(path, "no such file or directory", "check the path and the data root")
         if os.path.isdir(path) or os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES:
             from videonet.decode.frames import FramesReader
 
-            return FramesReader(path, limits, frames_fps)
-    return BACKENDS[backend](source, limits)
+            return _in_pixels(FramesReader(path, limits, frames_fps, frames_pattern), pixels)
+        if is_url(path):
+            source = open_url(path)
+    return BACKENDS[backend](source, limits, pixels)
+
+
+@dataclass(frozen=True)
+class Opener:
+    """How a data set opens its videos: the arguments of `open_video` but the source. Can be pickled."""
+
+    backend: str = "pyav"
+    limits: Limits = DEFAULT_LIMITS
+    frames_fps: float = 30.0
+    frames_pattern: str = "*"
+    pixels: Pixels = "rgb"
+
+    def __call__(self, source: Source) -> VideoReader:
+        return open_video(source, self.backend, self.limits, self.frames_fps, self.frames_pattern, self.pixels)

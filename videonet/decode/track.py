@@ -12,11 +12,12 @@ import numpy as np
 
 from videonet.decode.clip import Timeline
 from videonet.decode.demux import Demuxer
+from videonet.decode.nonref import droppable_in
 from videonet.decode.plan import NO_TIME, PacketTable
 
 # Codecs whose decoder drops exactly the frames no other frame needs, and gives the rest bit for bit.
-# Not AV1 (dav1d loses frames), not VP9 (gains nothing).
-SKIPS_NONREF = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"})
+# Not H.264, whose packets are left out before the decoder sees them; not AV1 (dav1d loses frames), not VP9 (no gain).
+SKIPS_NONREF = frozenset({"hevc", "mpeg1video", "mpeg2video", "mpeg4"})
 
 FROM_THE_START = 1 << 30  # lead groups: more than any file has
 
@@ -29,6 +30,16 @@ def decode(context: av.VideoCodecContext, packet: av.Packet | None) -> list[av.V
         return context.decode(packet)
     except av.FFmpegError:
         return None
+
+
+def is_sound(frames: list[av.VideoFrame] | None) -> bool:
+    """Whether what `decode` gave shows no damage."""
+    if frames is None:
+        return False
+    for frame in frames:  # noqa: SIM110  # three times as fast as any(): it runs for every packet
+        if frame.is_corrupt:
+            return False
+    return True
 
 
 def timeline(ticks: np.ndarray, last_duration: int, demuxer: Demuxer) -> Timeline:
@@ -54,8 +65,10 @@ class PlannedTrack:
 
     def __init__(self, demuxer: Demuxer, table: PacketTable) -> None:
         self._demuxer = demuxer
-        self._table = table
-        self.timeline = timeline(table.pts[table.order], int(table.duration[table.order[-1]]), demuxer)
+        self.table = table
+        ticks = table.pts[table.order]
+        self._positions = {pts: position for position, pts in enumerate(ticks.tolist())}
+        self.timeline = timeline(ticks, int(table.duration[table.order[-1]]), demuxer)
 
     def wanted(self, positions: np.ndarray) -> Frames:
         """(position, frame) of these sorted positions, in no promised order, as far as the data is sound.
@@ -63,18 +76,28 @@ class PlannedTrack:
         What comes after damage in a group leans on whatever was decoded before it, so it is left to `dense`, which
         skips nothing.
         """
-        packets = self._table.order[positions]
+        packets = self.table.order[positions]
         needed = set(packets.tolist())
-        skips = self._demuxer.context.codec.canonical_name in SKIPS_NONREF
-        for start, stop in self._table.runs(packets):
-            packets_of_run = self._demuxer.packets_from(start)
+        for start, stop in self.table.runs(packets):
+            begun, frames_begun = self._demuxer.take_begun() if start == 0 else (0, [])
+            yield from self._named(frames_begun)
+            if begun >= stop:
+                yield from self._named(decode(self._demuxer.context, None))
+                continue
+            numbered = self._demuxer.packets_from(begun, fresh=False) if begun else self._demuxer.packets_from(start)
             context = self._demuxer.context
-            for place, packet in packets_of_run:
-                context.skip_frame = "NONREF" if skips and place not in needed else "DEFAULT"
-                frames = decode(context, packet)
-                if frames is None or any(frame.is_corrupt for frame in frames):
-                    break
-                yield from self._named(frames)
+            droppable = droppable_in(context)
+            skips = context.codec.canonical_name in SKIPS_NONREF
+            context.skip_frame, skipping = "DEFAULT", False
+            for place, packet in numbered:
+                needless = place not in needed
+                if not (needless and droppable(packet)):
+                    if skips and needless != skipping:
+                        context.skip_frame, skipping = "NONREF" if needless else "DEFAULT", needless
+                    frames = decode(context, packet)
+                    if not is_sound(frames):
+                        break
+                    yield from self._named(frames)
                 if place + 1 >= stop:
                     yield from self._named(decode(context, None))
                     break
@@ -82,7 +105,7 @@ class PlannedTrack:
     def dense(self, first: int, lead_groups: int) -> Frames:
         """(position, frame) of every decodable frame from `lead_groups` groups before `first` to the end."""
         self._demuxer.reopen()  # a decoder without memory: damaged data may show it
-        packets = self._demuxer.packets_from(self._table.start_packet(int(self._table.order[first]), lead_groups))
+        packets = self._demuxer.packets_from(int(self.table.start_packets(self.table.order[first], lead_groups)))
         context = self._demuxer.context
         context.skip_frame = "DEFAULT"
         for _, packet in packets:
@@ -91,7 +114,7 @@ class PlannedTrack:
 
     def _named(self, frames: list[av.VideoFrame] | None) -> Frames:
         for frame in frames or ():
-            position = None if frame.pts is None else self._table.position_of_pts.get(frame.pts)
+            position = None if frame.pts is None else self._positions.get(frame.pts)
             if position is not None:
                 yield position, frame
 
