@@ -75,9 +75,9 @@ def test_a_manifest_tells_what_is_broken_before_it_is_opened(listed, tmp_path, m
     opened = []
     from videonet.decode import reader
 
-    def note(source, limits):
+    def note(source, limits, pixels):
         opened.append(str(source))
-        return plain(source, limits)
+        return plain(source, limits, pixels)
 
     plain = reader.BACKENDS["pyav"]
     monkeypatch.setitem(reader.BACKENDS, "pyav", note)

@@ -16,8 +16,8 @@ def test_a_sound_machine(capsys):
 
 
 def test_faults_are_named_and_change_the_exit_code(monkeypatch, capsys):
-    def dark(source, limits):
-        opened = plain(source, limits)
+    def dark(source, limits, pixels):
+        opened = plain(source, limits, pixels)
         read = opened.at_index
         monkeypatch.setattr(opened, "at_index", lambda indices: read([0] * len(indices)), raising=False)
         return opened

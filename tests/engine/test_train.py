@@ -163,7 +163,8 @@ def test_a_loss_that_is_no_number_names_its_videos(tiny, tmp_path, capsys):
 
 def test_options_of_a_recipe_train_together(tiny, tmp_path):
     words = ["train.ema_decay=0.5", "train.accumulate=2", "train.precise_bn_batches=1", "augment.mixup_alpha=0.2",
-             "augment.cutmix_alpha=1", "optim.decay_norm_and_bias=false", "optim.loss=focal", "train.keep=3",
+             "augment.cutmix_alpha=1", "augment.brightness=0.2", "augment.randaugment=1", "augment.erase=0.5",
+             "optim.decay_norm_and_bias=false", "optim.loss=focal", "train.keep=3",
              "optim.class_weights=inverse", "optim.schedule=linear", "optim.lr_batch=4", "train.clips_per_video=2",
              "train.channels_last=true", "train.frozen_stages=1", "train.checkpoint_every=1"]  # fmt: skip
     assert train(*tiny, *words, f"output_dir={tmp_path}") == 0

@@ -15,6 +15,7 @@ from videonet.data.dataset import VideoDataset
 from videonet.data.lists import Listing
 from videonet.data.loader import TrainSampler
 from videonet.data.manifest import fingerprint_of
+from videonet.data.photometric import Photometric
 from videonet.data.preprocessing import Preprocessing
 from videonet.data.sources import may_flip
 from videonet.data.views import TrainViews
@@ -114,15 +115,16 @@ def build_train_views(config: Config, preprocessing: Preprocessing, class_names:
     if flip is None:
         flip = 0.5 if may_flip(class_names) else 0.0
         logger.info("augment.flip is not set: %g%s", flip, "" if flip else ", since class names tell left from right")
-    return TrainViews(
-        preprocessing,
-        augment.crop,
-        augment.area,
-        augment.aspect,
-        augment.short_side,
-        flip,
-        config.train.clips_per_video,
-    )
+    photometric = Photometric(
+        augment.brightness, augment.contrast, augment.saturation, augment.hue, augment.randaugment, augment.magnitude,
+        augment.erase,
+    )  # fmt: skip
+    if preprocessing.pixels == "yuv" and not photometric.idle:
+        raise ConfigError(
+            ["clip.pixels=yuv finishes clips on the device: no colour jitter, randaugment, erase"]
+        )
+    geometry = augment.crop, augment.area, augment.aspect, augment.short_side
+    return TrainViews(preprocessing, *geometry, flip, config.train.clips_per_video, augment.pad, photometric)
 
 
 def build_train_sampler(config: Config, videos: int, ranks: Ranks) -> TrainSampler:

@@ -156,6 +156,18 @@ class AugmentConfig:
     flip: Share | None = None
     """Probability of a horizontal flip; None: 0.5, or 0 where a class name says left or right and none is its mirror.
     Where each sided class has its mirror, a flipped clip takes the other's label."""
+    brightness: Share = 0.0
+    """Colour jitter, drawn once a clip: factor from [1 - b, 1 + b]."""
+    contrast: Share = 0.0
+    saturation: Share = 0.0
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Turn of the colour circle drawn from [-h, h]; slow."""
+    randaugment: NonNegative = 0
+    """Operations of RandAugment, the same for all frames of a clip (Cubuk et al. 2020); 0: none."""
+    magnitude: Annotated[int, Field(ge=0, le=30)] = 9
+    """Their strength."""
+    erase: Share = 0.0
+    """Probability of random erasing, one box for all frames (Zhong et al. 2020)."""
     mixup_alpha: NonNegativeFloat = 0.0
     """Mixup of the clips of a batch (Zhang et al. 2018); 0: none."""
     cutmix_alpha: NonNegativeFloat = 0.0

@@ -116,6 +116,8 @@ class SampleReader:
         decoded = time.thread_time()
         if cut is None:
             views, finish = _cut(clip.frames, rows, plan, allocate or _new), None
+            for view, retouch in zip(views, plan.retouches, strict=False):
+                view.copy_(retouch(view))
         else:
             assert clip.colour is not None
             views = (allocate or _new)(tuple(clip.frames.shape)).copy_(clip.frames)

@@ -5,13 +5,14 @@ A plan is made from numbers (length of the timeline, frame size, generator) befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 
 from . import clips, transforms
 from .clips import FrameOrder
+from .photometric import Photometric, Retouch
 from .preprocessing import Preprocessing
 from .transforms import Box, Size, Spatial
 
@@ -28,6 +29,8 @@ class ViewPlan:
     """V_s boxes, cut out of what `emits` gave."""
     flipped: bool = False
     """Whether left and right are swapped, in all clips alike: some labels change with it."""
+    retouches: tuple[Retouch, ...] = ()
+    """What is then done to the pixels of each clip; nothing, or one a clip."""
 
     def __post_init__(self) -> None:
         if len(self.emits) not in (1, len(self.ticks)):
@@ -59,6 +62,7 @@ class TrainViews:
     flip: float
     clips_per_video: int = 1
     pad: int = 4
+    photometric: Photometric = field(default_factory=Photometric)
 
     def plan(self, ticks: int, frame: Size, rng: np.random.Generator) -> ViewPlan:
         """`clips_per_video` views."""
@@ -69,7 +73,8 @@ class TrainViews:
             indices = clips.segment_random(ticks, p.frames, rng, views)
         flip = bool(rng.random() < self.flip)
         emits = tuple(self._geometry(frame, flip, rng) for _ in range(views))
-        return ViewPlan(indices, emits, (Box(0, 0, p.crop, p.crop),), flip)
+        retouches = () if self.photometric.idle else tuple(self.photometric.draw(rng) for _ in range(views))
+        return ViewPlan(indices, emits, (Box(0, 0, p.crop, p.crop),), flip, retouches)
 
     def _geometry(self, frame: Size, flip: bool, rng: np.random.Generator) -> Spatial:
         out = self.preprocessing.crop
