@@ -104,7 +104,7 @@ def _check_frames(path: Path, ways: Sequence[Way], ask: Ask, info: VideoInfo) ->
     """Every way gives the frames that it means to, where nothing is resized."""
     plain = replace(ask, short_side=min(info.width, info.height))
     for way in ways:
-        clip = way.read(path, plain)
+        clip = way.finish(way.read(path, plain))
         if clip.dtype != torch.uint8:
             clip = (clip * torch.tensor(STD).view(3, 1, 1, 1) + torch.tensor(MEAN).view(3, 1, 1, 1)) * 255
         with open_video(path) as video:
@@ -171,12 +171,17 @@ def _show(results: Mapping[str, Times], markdown: bool) -> None:
     rows = [
         [name, *(_cell(summary[name]) for summary in summaries.values())] for name in next(iter(summaries.values()))
     ]
+    heads = list(summaries)
+    if len(heads) > 2:
+        heads.append("median of files")
+        for row in rows:
+            row.append(f"{median(summary[row[0]].ratio for summary in summaries.values()):.2f}")
     if markdown:
-        print(f"| | {' | '.join(summaries)} |\n{'|---' * (1 + len(summaries))}|")
+        print(f"| | {' | '.join(heads)} |\n{'|---' * (1 + len(heads))}|")
         print("\n".join(f"| {' | '.join(row)} |" for row in rows))
         print("\n" + ", ".join(f"{package} {number}" for package, number in _versions().items()))
         return
-    table = Table("CPU ms, ratio [quartiles]", *summaries)
+    table = Table("CPU ms, ratio [quartiles]", *heads)
     for row in rows:
         table.add_row(*row)
     Console(stderr=True).print(table)

@@ -12,13 +12,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from videonet.data.dataset import VideoDataset
+from videonet.data.dataset import Sample, VideoDataset
 from videonet.data.lists import VideoItem
 from videonet.data.preprocessing import Preprocessing
 from videonet.data.transforms import Box, Spatial
@@ -77,11 +78,14 @@ class Way:
     """How one library makes a clip."""
 
     name: str
-    read: Callable[[Path, Ask], Tensor]
+    read: Callable[[Path, Ask], Any]
+    """What is timed: it gives the clip, or what `finish` makes the clip of."""
     indices: Callable[[Ask], Sequence[int]] = lambda ask: ask.indices
     """The frames that it takes, by its own definition of the clip."""
     needs: tuple[str, ...] = ()
     """Packages besides the project's own."""
+    finish: Callable[[Any], Tensor] = lambda clip: clip
+    """The device's share of the work, which is not timed."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,31 @@ def by_videonet(path: Path, ask: Ask) -> Tensor:
     return _views(path, views)[0]
 
 
+def by_videonet_planes(path: Path, ask: Ask) -> Sample:
+    """What a worker does with clip.pixels=yuv; colour, size and flip are left to the device."""
+    seen = replace(preprocessing(ask.frames, ask.stride, ask.crop, ask.short_side), pixels="yuv")
+    return _sample(path, AskedViews(ask, seen))
+
+
+def finished(sample: Sample) -> Tensor:
+    """What the device then does."""
+    assert sample.views is not None
+    assert sample.finish is not None
+    return sample.finish(sample.views)[0]
+
+
 def _views(path: Path, views: Views) -> Tensor:
-    sample = VideoDataset([VideoItem("clip", str(path), 0)], views, open_video=Opener())[0, 0]
+    read = _sample(path, views).views
+    assert read is not None
+    return read
+
+
+def _sample(path: Path, views: Views) -> Sample:
+    opener = Opener(pixels=views.preprocessing.pixels)
+    sample = VideoDataset([VideoItem("clip", str(path), 0)], views, open_video=opener)[0, 0]
     if sample.views is None:
         raise SystemExit(f"{path}: {sample.failures[0].reason}")
-    return sample.views
+    return sample
 
 
 def by_torchcodec(path: Path, ask: Ask) -> Tensor:
@@ -202,6 +226,7 @@ def _scaled_cropped_flipped(clip: Tensor, ask: Ask) -> Tensor:
 
 CLIP_WAYS = (
     Way("videonet", by_videonet),
+    Way("videonet, planes (yuv)", by_videonet_planes, finish=finished),
     Way("torchcodec exact", by_torchcodec, needs=("torchcodec.decoders",)),
     Way("MMAction2 (decord)", by_mmaction2, needs=("decord", "cv2")),
     Way("PySlowFast (PyAV)", by_pyslowfast, lambda ask: ask.spread_indices),
