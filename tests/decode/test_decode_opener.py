@@ -59,17 +59,24 @@ def test_each_index_may_have_its_own_emit(source: str, videos: Videos, tmp_path:
 
 
 def test_reading_ends_when_its_time_is_used_up(videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
+    now, waited = 0.0, 0.0
     monkeypatch.setattr("time.thread_time", lambda: now)
+    monkeypatch.setattr("time.perf_counter", lambda: now + waited)
 
     def slow(frame: torch.Tensor) -> torch.Tensor:
         nonlocal now
         now += 3.0
         return frame
 
+    def waiting(frame: torch.Tensor) -> torch.Tensor:
+        nonlocal waited
+        waited += 3.0
+        return frame
+
     with open_video(videos(RECIPE), limits=Limits(max_decode_seconds=10)) as video:
         assert len(video.at_index([1, 2, 3], slow).frames) == 3  # 9 s
         assert sum(1 for _ in video.stream(emit=slow)) == 60  # 3 s a step
+        assert len(video.at_index(range(60), waiting).frames) == 60  # a slow disk, a busy machine
         with pytest.raises(TimedOut, match="max_decode_seconds=10 "):
             video.at_index(range(60), slow)
     with pytest.raises(ValueError, match="max_decode_seconds=0"):
