@@ -85,3 +85,8 @@ def test_what_is_frozen_does_not_move(stages, batch_norm):
 def test_more_stages_than_there_are():
     with pytest.raises(ValueError, match="frozen_stages 6 is more than the stem and the 4 stages"):
         freeze(network(), 6, "train")
+
+
+def test_a_network_without_stages_freezes_none():
+    with pytest.raises(ValueError, match="needs a network with stages"):
+        freeze(torch.nn.Sequential(torch.nn.Linear(2, 2)), 1, "train")

@@ -18,6 +18,8 @@ def freeze(model: nn.Module, stages: int, batch_norm: BatchNorms) -> list[nn.Mod
     Raises ValueError for more stages than the network has.
     """
     parts = [name for name, _ in model.named_children() if name.startswith("layer")]
+    if stages and not parts:
+        raise ValueError(f"train.frozen_stages {stages} needs a network with stages (layer1 ...); this has none")
     if stages > len(parts) + 1:
         raise ValueError(
             f"train.frozen_stages {stages} is more than the stem and the {len(parts)} stages of the network"
