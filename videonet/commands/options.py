@@ -13,7 +13,7 @@ def add_opts(parser: argparse.ArgumentParser) -> None:
 def add_config(parser: argparse.ArgumentParser) -> None:
     """--cfg, --print-config, --opts, and bare KEY=VALUE words."""
     add_opts(parser)
-    parser.add_argument("--cfg", metavar="YAML", help="differences from the defaults (videonet/config/schema.py)")
+    parser.add_argument("--cfg", metavar="YAML", help="differences from the defaults (videonet/config/schema/)")
     parser.add_argument("--print-config", action="store_true", help="show every setting and its origin, then stop")
     parser.usage = f"{parser.prog} [--cfg YAML] [options] [KEY=VALUE ...]"
 

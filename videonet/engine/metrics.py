@@ -19,6 +19,20 @@ def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float | None
     return float((order == labels[:, None]).any(axis=1).mean())
 
 
+def mean_average_precision(scores: np.ndarray, targets: np.ndarray) -> float | None:
+    """Mean over the classes of the average precision, as scikit-learn defines it (no interpolation).
+
+    scores: (n, K), of any scale. targets: bool (n, K), any number of classes a video.
+    Classes of no video are left out; None where that leaves none.
+    """
+    from sklearn.metrics import average_precision_score
+
+    occurring = targets.any(axis=0)
+    if not occurring.any():
+        return None
+    return float(average_precision_score(targets[:, occurring], scores[:, occurring], average="macro"))
+
+
 def per_class(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> list[dict[str, Any]]:
     """One row a class in label order: name, n videos, top1 (None where n = 0)."""
     predicted = probabilities.argmax(axis=1) if len(labels) else labels
