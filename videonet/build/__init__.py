@@ -17,6 +17,7 @@ from .data import (
     build_splits,
     build_test_listing,
     build_test_loader,
+    build_test_views,
     known_bad,
     read_listing,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "build_step",
     "build_test_listing",
     "build_test_loader",
+    "build_test_views",
     "build_train_sampler",
     "build_train_views",
     "build_trainer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,12 +130,26 @@ def build_loader(
     )
 
 
-def build_test_loader(
-    items: Sequence[VideoItem], preprocessing: Preprocessing, test: TestConfig, config: Config, ranks: Ranks
-) -> Loader:
-    """clips x crops views of every video, each rank its share. What was quarantined before is tried again."""
+def build_test_views(preprocessing: Preprocessing, test: TestConfig, curve: bool = False) -> TestViews:
+    """clips x crops views; with `curve` also the clips of the tests of `test.curve`."""
     crops = 1 if preprocessing.fit == "letterbox" else test.crops  # a letterbox shows the whole frame at once
-    views = TestViews(preprocessing, test.clips, crops, test.frame_order)
-    sampler = TestSampler(len(items), test.batch_size, ranks.rank, ranks.world)
+    return TestViews(preprocessing, test.clips, crops, test.frame_order, test.curve if curve else ())
+
+
+def build_test_loader(
+    items: Sequence[VideoItem],
+    preprocessing: Preprocessing,
+    test: TestConfig,
+    config: Config,
+    ranks: Ranks,
+    views: TestViews | None = None,
+    done: Collection[int] = frozenset(),
+) -> Loader:
+    """Views of every video, each rank its share: `views`, or clips x crops. What was quarantined before is tried again.
+
+    Videos of `done` (indices) are left out.
+    """
+    sampler = TestSampler(len(items), test.batch_size, ranks.rank, ranks.world, done)
+    views = views or build_test_views(preprocessing, test)
     dataset = VideoDataset(items, views, config.seed, open_video=build_opener(config))
     return build_loader(config, dataset, sampler, ranks, None)

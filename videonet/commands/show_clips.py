@@ -94,12 +94,11 @@ def _listing(paths: Sequence[str], data: DataConfig, test: bool) -> Listing:
 def _views(config: Config, preprocessing: Preprocessing, class_names: Sequence[str], test: bool) -> tuple[Views, int]:
     """How a video is looked at, and how many crops a clip gives."""
     from videonet import build
-    from videonet.data.views import TestViews
 
     if not test:
         return build.build_train_views(config, preprocessing, class_names), 1
-    crops = 1 if preprocessing.fit == "letterbox" else config.test.crops
-    return TestViews(preprocessing, config.test.clips, crops, config.test.frame_order), crops
+    views = build.build_test_views(preprocessing, config.test)
+    return views, views.crops
 
 
 def _strips(sample: Sample, listing: Listing, preprocessing: Preprocessing, crops: int) -> Iterator[Strip]:

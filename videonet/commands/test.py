@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from videonet.commands.options import add_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from videonet.config import Config
+    from videonet.data.lists import VideoItem
+
+CHANGES_NO_LOGIT = ("output_dir", "data.workers", "data.worker_", "data.prefetch_batches", "data.quarantine",
+                    "data.max_failed", "data.train", "data.val", "data.test", "data.root", "augment.", "optim.",
+                    "test.average", "test.bootstrap")  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -12,20 +23,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--checkpoint", required=True, metavar="PT")
     parser.add_argument("--out", metavar="DIR", help="where results go (default: the checkpoint's run)")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted test, if there is one")
 
 
 def run(a: argparse.Namespace, words: list[str]) -> int:
     """Raises ConfigError, ListError, CheckpointError, OutputError or DeviceError."""
+    from dataclasses import replace
     from pathlib import Path
 
     from videonet import build
     from videonet.commands.checkpointed import config_of, run_dir
     from videonet.config import to_dict, to_yaml
+    from videonet.data.manifest import fingerprint_of
+    from videonet.engine.analysis import analyse
     from videonet.engine.checkpoint import load_checkpoint
     from videonet.engine.dist import ranks
     from videonet.engine.evaluate import evaluate, save_views, summarise
-    from videonet.engine.files import atomic, keep_old, write_json
+    from videonet.engine.files import atomic, file_sha256, keep_old, write_json
     from videonet.engine.log import logger, read_rows
+    from videonet.engine.parts import Parts
+    from videonet.models.complexity import count
     from videonet.report import TestReport, VideoResult, write_report
 
     checkpoint = load_checkpoint(a.checkpoint)
@@ -34,44 +51,94 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         print(to_yaml(resolved), end="")
         return 0
     config = resolved.config
+    test = config.test
     run = run_dir(a.checkpoint)
     output_dir = Path(a.out) if a.out else run
     preprocessing = build.build_preprocessing(config)
     listing = build.build_test_listing(config.data, checkpoint.class_names)
+    views = build.build_test_views(preprocessing, test, curve=True)
+    identity = {
+        "checkpoint_sha256": file_sha256(Path(a.checkpoint)),
+        "fingerprint": fingerprint_of(listing.items),
+    }
     with ranks(config.device) as here:
         model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
-        loader = build.build_test_loader(listing.items, preprocessing, config.test, config, here)
-        result = evaluate(model, loader, preprocessing, here, config.train.precision, config.test.max_views_per_forward)
+        parts = Parts(output_dir / "views.parts", {**identity, **_settings(config, listing.items)})
+        parts.begin(here, a.resume)
+        if a.resume:
+            logger.info("%d of %d videos are done already", len(parts.found.asked), len(listing.items))
+        loader = build.build_test_loader(
+            listing.items, preprocessing, test, config, here, views, frozenset(parts.found.asked)
+        )
+        result = evaluate(
+            model, loader, preprocessing, here, config.train.precision, test.max_views_per_forward,
+            average=test.average, parts=parts,
+        )  # fmt: skip
         if not here.first:
             return 0
+    table = views.table
+    result = replace(result, own_views=table.views(views.clips, views.crops))
     files = [output_dir / name for name in ("results.json", "views.npz", "report.html")]
     keep_old(files, logger.info)
+    analysis = analyse(
+        result.view_logits, result.labels, table, (views.clips, views.crops), checkpoint.class_names, test.average,
+        test.bootstrap, config.seed,
+    )  # fmt: skip
+    gflops = count(model, (1, 3, preprocessing.frames, preprocessing.crop, preprocessing.crop)).macs / 1e9
+    for row in analysis["curve"]:
+        row["gflops"] = gflops * row["views"]
     summary = {
         **summarise(result, checkpoint.class_names),
-        "views": {"clips": config.test.clips, "crops": 1 if preprocessing.fit == "letterbox" else config.test.crops},
-        "frame_order": config.test.frame_order,
+        **analysis,
+        "views": {"clips": views.clips, "crops": views.crops, "average": test.average},
+        "gflops_per_view": gflops,
+        "gflops": gflops * views.clips * views.crops,
+        "frame_order": test.frame_order,
         "model": config.model.name,
         "checkpoint": str(a.checkpoint),
         "epochs_trained": checkpoint.epoch,
+        **identity,
         "config": to_dict(config),
     }
     write_json(files[0], summary)
     with atomic(files[1]) as file:
-        save_views(file, result, listing.items)
+        save_views(file, result, listing.items, table.arrays())
     videos = [
         VideoResult(listing.items[index].id, listing.items[index].path, int(label), row)
         for index, label, row in zip(result.indices, result.labels, result.probabilities, strict=True)
     ]
     rows = read_rows(run / "train.jsonl")
     report = write_report(output_dir, TestReport(tuple(checkpoint.class_names), summary, rows, videos))
+    parts.remove()
+    print(_in_words(summary, files[0], report))
+    return 0
+
+
+def _settings(config: Config, items: list[VideoItem]) -> dict[str, Any]:
+    """What logits depend on, beside the checkpoint and the files: parts of a test are bound to it."""
+    import hashlib
+    import json
+
+    from videonet.commands.checkpointed import flat
+
+    listed = json.dumps([(item.id, item.label) for item in items]).encode()
+    settings = {key: value for key, value in flat(config).items() if not key.startswith(CHANGES_NO_LOGIT)}
+    return {"list_sha256": hashlib.sha256(listed).hexdigest(), **settings}
+
+
+def _in_words(summary: dict[str, Any], results: Path, report: Path) -> str:
     counts = f"{summary['n_decoded']} of {summary['n_listed']} videos read"
     if summary["top1"] is None:
-        print(f"no figure: {counts}; see {files[0]}")
-        return 0
-    print(
-        f"top-1 {100 * summary['top1']:.2f} %  top-5 {100 * summary['top5']:.2f} %  "
-        f"({counts}; failed ones counted wrong: top-1 {100 * summary['top1_failed_as_wrong']:.2f} %)\n"
-        f"{config.test.clips} clips x {summary['views']['crops']} crops, frames {config.test.frame_order}\n"
-        f"results: {files[0]}\nreport:  {report}"
+        return f"no figure: {counts}; see {results}"
+    views, bounds = summary["views"], summary["intervals"]
+    within = "" if bounds is None else f" [{100 * bounds['top1'][0]:.2f}, {100 * bounds['top1'][1]:.2f}]"
+    lines = [
+        f"top-1 {100 * summary['top1']:.2f} %{within}  top-5 {100 * summary['top5']:.2f} %  "
+        f"({counts}; failed ones counted wrong: top-1 {100 * summary['top1_failed_as_wrong']:.2f} %)",
+        f"{views['clips']} clips x {views['crops']} crops, frames {summary['frame_order']}, "
+        f"{summary['gflops']:.4g} GFLOPs a video",
+    ]
+    lines += [f"  {row['clips']:>3} x {row['crops']}: top-1 {100 * row['top1']:.2f} %" for row in summary["curve"]] * (
+        len(summary["curve"]) > 1
     )
-    return 0
+    return "\n".join([*lines, f"results: {results}", f"report:  {report}"])

@@ -6,6 +6,7 @@ Layout: views uint8 (B, V, 3, T, S, S), or the planes of each video, to be finis
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -26,6 +27,8 @@ class Batch:
     indices: torch.Tensor
     seconds: np.ndarray
     failures: tuple[Failure, ...]
+    asked: tuple[int, ...] = ()
+    """Indices of all videos that were to be in it, readable or not."""
     timing: Timing = field(default_factory=Timing)
     """Summed over the samples."""
     wait_seconds: float = 0.0
@@ -44,8 +47,8 @@ class Batch:
 class BatchBuilder:
     """Rows for `size` samples; several threads may `put`, each row once."""
 
-    def __init__(self, size: int, pin_memory: bool = False) -> None:
-        self._pin_memory = pin_memory
+    def __init__(self, size: int, pin_memory: bool = False, asked: Sequence[int] = ()) -> None:
+        self._pin_memory, self._asked = pin_memory, tuple(asked)
         self._samples: list[Sample | None] = [None] * size
         self._views: torch.Tensor | None = None
         self._lock = threading.Lock()
@@ -95,5 +98,6 @@ class BatchBuilder:
             indices=torch.tensor([sample.index for sample in good], dtype=torch.int64),
             seconds=np.stack([sample.seconds for sample in good]) if good else np.zeros((0, 0, 2)),
             failures=tuple(failure for sample in samples for failure in sample.failures),
+            asked=self._asked,
             timing=sum((sample.timing for sample in good), Timing()),
         )

@@ -10,13 +10,14 @@ PySlowFast does) or the video starts over ("loop", as MMAction2 does).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Indices = npt.NDArray[np.int64]
-FrameOrder = Literal["normal", "shuffled", "reversed"]
+FrameOrder = Literal["normal", "shuffled", "reversed", "frozen"]
 Short = Literal["hold", "loop"]
 Tail = Literal["drop", "hold", "shift"]
 
@@ -53,17 +54,28 @@ def dense_random(
     return clips_at(rng.integers(0, last_start + 1, clips), ticks, frames, stride, short)
 
 
+def dense_places(views: int) -> tuple[Fraction, ...]:
+    """Where each of `views` even clips starts, as a share of the room that a clip has: i / (views - 1); 1 view: 1/2."""
+    _check(views=views)
+    return tuple(Fraction(view, views - 1) for view in range(views)) if views > 1 else (Fraction(1, 2),)
+
+
+def dense_at(ticks: int, frames: int, stride: int, places: Sequence[Fraction], short: Short = "hold") -> Indices:
+    """(places, frames): clips that start at these shares of the room [0, last start], rounded down."""
+    _check(ticks=ticks, frames=frames, stride=stride)
+    last_start = max(0, ticks - span(frames, stride))
+    return clips_at(
+        [place.numerator * last_start // place.denominator for place in places], ticks, frames, stride, short
+    )
+
+
 def dense_uniform(ticks: int, frames: int, stride: int, views: int, short: Short = "hold") -> Indices:
     """(views, frames): starts spread evenly, the first at 0 and the last where the clip ends with the video.
 
     One view is the centre one. The multi-view test of the field, as PySlowFast with USE_OFFSET_SAMPLING and MMAction2,
     but for their rounding; PyTorchVideo leaves the last of `views` + 1 such clips out.
     """
-    _check(ticks=ticks, frames=frames, stride=stride, views=views)
-    last_start = max(0, ticks - span(frames, stride))
-    if views == 1:
-        return clips_at([last_start // 2], ticks, frames, stride, short)
-    return clips_at(np.arange(views) * last_start // (views - 1), ticks, frames, stride, short)
+    return dense_at(ticks, frames, stride, dense_places(views), short)
 
 
 def sliding_starts(ticks: int, frames: int, stride: int, hop: int, tail: Tail = "hold") -> Indices:
@@ -95,17 +107,41 @@ def segment_random(ticks: int, frames: int, rng: np.random.Generator, clips: int
     return np.minimum(np.floor(position).astype(np.int64), ticks - 1)  # a product may round up to `ticks`
 
 
+def segment_places(views: int) -> tuple[Fraction, ...]:
+    """Where each of `views` even clips takes its frame of every part, as a share of the part: (v + 1/2) / views."""
+    _check(views=views)
+    return tuple(Fraction(2 * view + 1, 2 * views) for view in range(views))
+
+
+def segment_at(ticks: int, frames: int, places: Sequence[Fraction]) -> Indices:
+    """(places, frames): clips that take each of `frames` equal parts at these shares of it, rounded down."""
+    _check(ticks=ticks, frames=frames)
+    parts = np.arange(frames, dtype=np.int64)
+    return np.stack([(parts * p.denominator + p.numerator) * ticks // (frames * p.denominator) for p in places])
+
+
 def segment_uniform(ticks: int, frames: int, views: int) -> Indices:
     """(views, frames): view v takes each part at (v + 1/2) / views of its length; one view takes the middles."""
-    _check(ticks=ticks, frames=frames, views=views)
-    halves = 2 * np.arange(frames * views).reshape(frames, views).T + 1  # (V, T), in half parts of a view's share
-    return halves * ticks // (2 * frames * views)
+    return segment_at(ticks, frames, segment_places(views))
 
 
-def reorder(clips: Indices, order: FrameOrder, rng: np.random.Generator) -> Indices:
-    """The same ticks in another order inside each clip: what is left of a model's accuracy without time?"""
-    if order == "reversed":
-        return np.ascontiguousarray(clips[:, ::-1])
+def frame_order(order: FrameOrder, places: Sequence[Fraction], frames: int, rng: np.random.Generator) -> Indices:
+    """(places, frames): for each frame of each clip, which of the clip's own frames is shown there.
+
+    How a clip is shuffled follows from `rng` and its own place: not from which other clips there are.
+    """
+    straight = np.arange(frames, dtype=np.int64)
     if order == "shuffled":
-        return rng.permuted(clips, axis=1)
-    return clips
+        seed = int(rng.integers(2**63))
+        keys = [(seed, place.numerator, place.denominator) for place in places]
+        return np.stack([np.random.default_rng(key).permutation(straight) for key in keys])
+    row = {"normal": straight, "reversed": straight[::-1], "frozen": np.full_like(straight, frames // 2)}[order]
+    return np.tile(row, (len(places), 1))
+
+
+def reorder(
+    clips: Indices, order: FrameOrder, rng: np.random.Generator, places: Sequence[Fraction] | None = None
+) -> Indices:
+    """Each clip's ticks in another order, or its middle one alone: what is left of a model's accuracy without time?"""
+    places = dense_places(len(clips)) if places is None else places
+    return np.take_along_axis(clips, frame_order(order, places, clips.shape[1], rng), axis=1)

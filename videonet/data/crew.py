@@ -50,7 +50,7 @@ class Queue:
             keys = next(self._keys, None)
             if keys is None:
                 return
-            one = _Begun(BatchBuilder(len(keys), self._pin_memory), len(keys))
+            one = _Begun(BatchBuilder(len(keys), self._pin_memory, [index for _, index in keys]), len(keys))
             self.begun.append(one)
             self.slots.extend((one, row, key) for row, key in enumerate(keys))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self, get_args
@@ -65,20 +65,26 @@ class TrainSampler:
 
 
 class TestSampler:
-    """Every video once over all ranks, in order, no padding."""
+    """Every video once over all ranks, in order, no padding; videos of `done` are left out.
+
+    A batch is the same videos on any number of ranks, since sums of floats depend on what is computed together: batch b
+    holds the videos [b * batch_size, (b + 1) * batch_size), and a batch is left out as a whole.
+    """
 
     __test__ = False  # not a pytest class
 
-    def __init__(self, length: int, batch_size: int, rank: int = 0, world: int = 1) -> None:
-        self._mine = range(rank, length, world)
-        self._batch = batch_size
+    def __init__(
+        self, length: int, batch_size: int, rank: int = 0, world: int = 1, done: Collection[int] = frozenset()
+    ) -> None:
+        batches = [range(start, min(start + batch_size, length)) for start in range(0, length, batch_size)]
+        self._mine = [batch for batch in batches if not all(index in done for index in batch)][rank::world]
 
     def __len__(self) -> int:
-        return -(-len(self._mine) // self._batch)
+        return len(self._mine)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        for start in range(0, len(self._mine), self._batch):
-            yield [(0, index) for index in self._mine[start : start + self._batch]]
+        for batch in self._mine:
+            yield [(0, index) for index in batch]
 
 
 def make_loader(

@@ -1,4 +1,4 @@
-"""Which views of a video are taken: random clips to train, clips x crops fixed views to test.
+"""Which views of a video are taken: random clips to train, the fixed views of a test.
 
 A plan is made from numbers (length of the timeline, frame size, generator) before anything is decoded.
 """
@@ -15,6 +15,7 @@ from .clips import FrameOrder
 from .photometric import Photometric, Retouch
 from .preprocessing import Preprocessing
 from .transforms import Box, Size, Spatial
+from .view_table import ViewTable
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ class TrainViews:
 
 @dataclass(frozen=True)
 class TestViews:
-    """clips x crops fixed views; `order` rearranges the frames inside each clip (keyed on the video)."""
+    """Fixed views: those of a test of `clips` x `crops`, and with `curve` the clips of tests of these counts as well.
+
+    `order` rearranges the frames inside each clip (keyed on the video).
+    """
 
     __test__ = False  # not a pytest class
 
@@ -97,15 +101,21 @@ class TestViews:
     clips: int
     crops: int
     order: FrameOrder = "normal"
+    curve: tuple[int, ...] = ()
+
+    @property
+    def table(self) -> ViewTable:
+        """Which view is which, the same for every video."""
+        return ViewTable.of(self.preprocessing.sampler, (self.clips, *self.curve), self.crops)
 
     def plan(self, ticks: int, frame: Size, rng: np.random.Generator) -> ViewPlan:
-        """clips x crops views, the crops of one clip side by side."""
-        p = self.preprocessing
+        """The views of `table`, the crops of one clip side by side."""
+        p, places = self.preprocessing, self.table.places
         if p.sampler == "dense":
-            indices = clips.dense_uniform(ticks, p.frames, p.stride, self.clips, p.short)
+            indices = clips.dense_at(ticks, p.frames, p.stride, places, p.short)
         else:
-            indices = clips.segment_uniform(ticks, p.frames, self.clips)
-        indices = clips.reorder(indices, self.order, rng)
+            indices = clips.segment_at(ticks, p.frames, places)
+        indices = clips.reorder(indices, self.order, rng, places)
         if p.fit == "letterbox":
             return ViewPlan(indices, (transforms.centred_letterbox(frame, p.crop),), (Box(0, 0, p.crop, p.crop),))
         emit = transforms.short_side_resize(frame, p.short_side)

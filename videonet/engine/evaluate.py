@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from videonet.data.loader import Loader
 from videonet.data.preprocessing import Preprocessing
 
 from . import metrics
+from .analysis import Average, average_views, confusion
 from .dist import Ranks
-from .forward import run_views
+from .forward import run_batch
 from .log import track
+from .parts import Finished, Parts, Row
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,15 @@ class Evaluation:
     labels: np.ndarray
     view_logits: np.ndarray
     failures: tuple[Failure, ...]
+    average: Average = "probabilities"
+    own_views: np.ndarray | None = None
+    """int64: the views that make the test's own figure; None: all (the others are there for the views curve)."""
 
-    @property
+    @cached_property
     def probabilities(self) -> np.ndarray:
-        """(n, K): softmax of each view, then the mean over the views."""
-        logits = torch.from_numpy(self.view_logits).double()
-        return logits.softmax(dim=2).mean(dim=1).float().numpy()
+        """float32 (n, K): the views averaged."""
+        views = self.view_logits if self.own_views is None else self.view_logits[:, self.own_views]
+        return average_views(views, self.average)
 
 
 def evaluate(
@@ -44,22 +50,36 @@ def evaluate(
     precision: str = "fp32",
     max_views: int = 32,
     what: str = "test",
+    average: Average = "probabilities",
+    parts: Parts | None = None,
 ) -> Evaluation:
-    """Run every video of the loader. `model` is the bare module (not its DDP wrapper): ranks may differ in length."""
+    """Run every video of the loader. `model` is the bare module (not its DDP wrapper): ranks may differ in length.
+
+    parts: where finished batches are kept, and what an earlier run left: the loader's sampler leaves that out.
+    """
     model.eval()
-    rows: list[tuple[int, int, np.ndarray]] = []
-    failures: list[Failure] = []
-    for batch in track(loader, len(loader), what, "batches", shown=ranks.first):
-        failures += batch.failures
-        if len(batch):
-            logits = run_views(model, batch.on(ranks.device), preprocessing, ranks.device, precision, max_views).numpy()
-            rows += zip(batch.indices.tolist(), batch.labels.tolist(), logits, strict=True)
-    rows = sorted(ranks.gather(rows), key=lambda row: row[0])
+    finished = Finished()
+    if parts is not None and ranks.first:
+        finished.add([], parts.found.rows, parts.found.failures)
+    try:
+        for batch in track(loader, len(loader), what, "batches", shown=ranks.first):
+            rows: list[Row] = []
+            if len(batch):
+                logits = run_batch(model, batch, preprocessing, ranks.device, precision, max_views).numpy()
+                rows = list(zip(batch.indices.tolist(), batch.labels.tolist(), logits, strict=True))
+            finished.add(batch.asked, rows, batch.failures)
+            if parts is not None:
+                parts.add(batch.asked, rows, batch.failures)
+    finally:
+        if parts is not None:
+            parts.flush()
+    rows = sorted(ranks.gather(finished.rows), key=lambda row: row[0])
     return Evaluation(
         indices=np.array([row[0] for row in rows], dtype=np.int64),
         labels=np.array([row[1] for row in rows], dtype=np.int64),
         view_logits=np.stack([row[2] for row in rows]) if rows else np.zeros((0, 0, 0), np.float32),
-        failures=tuple(sorted(ranks.gather(failures), key=lambda failure: failure.id)),
+        failures=tuple(sorted(ranks.gather(finished.failures), key=lambda failure: failure.id)),
+        average=average,
     )
 
 
@@ -82,12 +102,22 @@ def summarise(evaluation: Evaluation, class_names: Sequence[str]) -> dict[str, A
     }
 
 
-def save_views(file: Any, evaluation: Evaluation, items: Sequence[VideoItem]) -> None:
-    """`views.npz`: ids, labels, view_logits (n, V, K), probabilities (n, K); no pickled objects."""
-    np.savez_compressed(
-        file,
-        ids=np.array([items[i].id for i in evaluation.indices], dtype=np.str_),
-        labels=evaluation.labels,
-        view_logits=evaluation.view_logits,
-        probabilities=evaluation.probabilities,
-    )
+def save_views(
+    file: Any, evaluation: Evaluation, items: Sequence[VideoItem], extra: Mapping[str, np.ndarray] | None = None
+) -> None:
+    """`views.npz`: ids, paths, labels, view_logits (n, V, K), probabilities (n, K), confusion (K, K), own_views, and
+    the arrays of `extra`; no pickled objects, the same bytes for the same values.
+    """
+    views = evaluation.view_logits.shape[1]
+    own = np.arange(views, dtype=np.int64) if evaluation.own_views is None else evaluation.own_views
+    arrays: dict[str, Any] = {
+        "ids": np.array([items[i].id for i in evaluation.indices], dtype=np.str_),
+        "paths": np.array([items[i].path for i in evaluation.indices], dtype=np.str_),
+        "labels": evaluation.labels,
+        "view_logits": evaluation.view_logits,
+        "probabilities": evaluation.probabilities,
+        "confusion": confusion(evaluation.probabilities, evaluation.labels),
+        "own_views": own,
+        **(extra or {}),
+    }
+    np.savez_compressed(file, **arrays)

@@ -13,10 +13,14 @@ def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float | None
 
     A class as probable as the true one counts against it when it comes first, as in argmax.
     """
-    if not len(labels):
-        return None
+    return float(hits(probabilities, labels, k).mean()) if len(labels) else None
+
+
+def hits(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """bool (n,): is the true class among the k most probable, as `top_k` counts?"""
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]  # (n, k)
-    return float((order == labels[:, None]).any(axis=1).mean())
+    hit: np.ndarray = (order == labels[:, None]).any(axis=1)
+    return hit
 
 
 def mean_average_precision(scores: np.ndarray, targets: np.ndarray) -> float | None:
