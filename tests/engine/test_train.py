@@ -128,6 +128,7 @@ def test_two_processes_share_one_run(tiny, tmp_path):
     two, one = (json.loads((folder / "results.json").read_text()) for folder in (run, tmp_path / "one"))
     assert two == one
     assert one["n_decoded"] == 20
+    assert (run / "views.npz").read_bytes() == (tmp_path / "one" / "views.npz").read_bytes()
 
 
 def test_a_signal_stops_a_run_that_then_goes_on(tiny, trained, tmp_path):
