@@ -13,6 +13,7 @@ from typing import Protocol
 
 from videonet.commands import (
     check_videos,
+    compare_results,
     doctor,
     download,
     extract,
@@ -22,6 +23,7 @@ from videonet.commands import (
     make_demo_data,
     predict,
     prepare,
+    probe_time,
     show_clips,
     test,
     train,
@@ -41,6 +43,8 @@ class Command(Protocol):
 COMMANDS: dict[str, tuple[Command, str]] = {
     "train": (train, "train a network"),
     "test": (test, "multi-view test of a checkpoint"),
+    "compare-results": (compare_results, "two tests on the same videos: is one better, and where?"),
+    "probe-time": (probe_time, "does the network use time? frames shuffled, reversed, frozen"),
     "extract": (extract, "features of clips"),
     "predict": (predict, "what is in these videos?"),
     "index": (index, "frames, times and sizes of all videos, and which are broken"),
@@ -71,13 +75,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.engine.dist import DeviceError
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
+    from videonet.engine.results import ResultsError
     from videonet.engine.train import TrainingError
     from videonet.models.weightfile import WeightsError
 
     setup_logging(quiet=arguments.quiet or os.environ.get("RANK", "0") != "0")  # one rank speaks for all
     wrong_input = (
         BackendMissing, CheckpointError, ConfigError, DeviceError, LedgerError, ListError, OutputError,
-        TrainingError, VideoError, WeightsError,
+        ResultsError, TrainingError, VideoError, WeightsError,
     )  # fmt: skip
     try:
         return COMMANDS[arguments.command][0].run(arguments, rest)

@@ -33,6 +33,7 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
 
     from videonet import build
     from videonet.commands.checkpointed import config_of, run_dir
+    from videonet.commands.reporting import write_test_report
     from videonet.config import to_dict, to_yaml
     from videonet.data.manifest import fingerprint_of
     from videonet.engine.analysis import analyse
@@ -40,10 +41,9 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     from videonet.engine.dist import ranks
     from videonet.engine.evaluate import evaluate, save_views, summarise
     from videonet.engine.files import atomic, file_sha256, keep_old, write_json
-    from videonet.engine.log import logger, read_rows
+    from videonet.engine.log import logger
     from videonet.engine.parts import Parts
     from videonet.models.complexity import count
-    from videonet.report import TestReport, VideoResult, write_report
 
     checkpoint = load_checkpoint(a.checkpoint)
     resolved = config_of(checkpoint, a.checkpoint, a.cfg, [*a.opts, *words])
@@ -103,12 +103,7 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     write_json(files[0], summary)
     with atomic(files[1]) as file:
         save_views(file, result, listing.items, table.arrays())
-    videos = [
-        VideoResult(listing.items[index].id, listing.items[index].path, int(label), row)
-        for index, label, row in zip(result.indices, result.labels, result.probabilities, strict=True)
-    ]
-    rows = read_rows(run / "train.jsonl")
-    report = write_report(output_dir, TestReport(tuple(checkpoint.class_names), summary, rows, videos))
+    report = write_test_report(output_dir, run)
     parts.remove()
     print(_in_words(summary, files[0], report))
     return 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
+from videonet.data.batch import Batch
 from videonet.data.dataset import Failure
 from videonet.data.lists import VideoItem
 from videonet.data.loader import Loader
@@ -58,6 +59,17 @@ def evaluate(
     parts: where finished batches are kept, and what an earlier run left: the loader's sampler leaves that out.
     """
     model.eval()
+
+    def logits(batch: Batch) -> torch.Tensor:
+        return run_batch(model, batch, preprocessing, ranks.device, precision, max_views)
+
+    return replace(collect(logits, loader, ranks, what, parts), average=average)
+
+
+def collect(
+    logits: Callable[[Batch], torch.Tensor], loader: Loader, ranks: Ranks, what: str, parts: Parts | None = None
+) -> Evaluation:
+    """`logits` of every batch, (B, V, ...) on the CPU, put together over the ranks."""
     finished = Finished()
     if parts is not None and ranks.first:
         finished.add([], parts.found.rows, parts.found.failures)
@@ -65,8 +77,7 @@ def evaluate(
         for batch in track(loader, len(loader), what, "batches", shown=ranks.first):
             rows: list[Row] = []
             if len(batch):
-                logits = run_batch(model, batch, preprocessing, ranks.device, precision, max_views).numpy()
-                rows = list(zip(batch.indices.tolist(), batch.labels.tolist(), logits, strict=True))
+                rows = list(zip(batch.indices.tolist(), batch.labels.tolist(), logits(batch).numpy(), strict=True))
             finished.add(batch.asked, rows, batch.failures)
             if parts is not None:
                 parts.add(batch.asked, rows, batch.failures)
@@ -79,7 +90,6 @@ def evaluate(
         labels=np.array([row[1] for row in rows], dtype=np.int64),
         view_logits=np.stack([row[2] for row in rows]) if rows else np.zeros((0, 0, 0), np.float32),
         failures=tuple(sorted(ranks.gather(finished.failures), key=lambda failure: failure.id)),
-        average=average,
     )
 
 

@@ -63,7 +63,7 @@ def curves(rows: Sequence[dict[str, Any]]) -> Figure | None:
     figure = Figure(figsize=(WIDTH_INCHES, 0.4 + 1.45 * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, title) in zip(grid, panels, strict=True):
-        _plain(axes, grid_axis="both")
+        plain(axes, grid_axis="both")
         for kind, colour, label in (("train", BLUE, "training"), ("val", ORANGE, "validation")):
             if (kind, name) in series:
                 epochs, values = np.array(series[kind, name]).T
@@ -97,7 +97,7 @@ def confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
     picture = axes.imshow(100 * shares, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="none")
     axes.set_xlabel("Predicted class", fontsize=9, color=INK)
     axes.set_ylabel("True class", fontsize=9, color=INK)
-    _plain(axes, grid_axis=None)
+    plain(axes, grid_axis=None)
     axes.spines[:].set_visible(False)
     if named:
         size = 8 if classes <= 20 else 6.5
@@ -135,7 +135,7 @@ def per_class(rows: Sequence[dict[str, Any]]) -> Figure | None:
     figure = Figure(figsize=(WIDTH_INCHES, sum(heights) + 0.4), layout="constrained")
     grid = figure.subplots(len(groups), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
     for axes, (title, group) in zip(grid, groups, strict=True):
-        _plain(axes, grid_axis="x")
+        plain(axes, grid_axis="x")
         shares = [100 * row["top1"] for row in group]
         bars = axes.barh(range(len(group)), shares, height=0.72, color=BLUE)
         axes.bar_label(bars, [f"{share:.0f}" for share in shares], fontsize=7.5, padding=2, color=INK)
@@ -161,7 +161,7 @@ def _series(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[tuple[
     return dict(series)
 
 
-def _plain(axes: Axes, grid_axis: str | None) -> None:
+def plain(axes: Axes, grid_axis: str | None) -> None:
     """No frame, small ticks, a faint grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#c4c8cf")

@@ -1,23 +1,19 @@
 """report.html: one file with its pictures inside, readable on a phone, no script and nothing fetched.
 
-The pictures also lie beside it as figures/{curves,confusion,per_class,mistakes}.png; one that has nothing to show (no
-train log, no mistake) is left out. Everything that comes from outside, file names above all, is escaped.
+The pictures also lie beside it as figures/*.png; one that has nothing to show (no train log, no mistake, no
+probe of time) is left out. Everything that comes from outside, file names above all, is escaped.
 """
 
 from __future__ import annotations
 
-import base64
-import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from videonet.report import figures
+from videonet.report import charts, figures, markup
 from videonet.report.thumbs import Mistake, mistakes
 
 if TYPE_CHECKING:
@@ -48,6 +44,8 @@ class TestReport:
     """May be empty: no curves then."""
     videos: list[VideoResult]
     """The videos that could be read."""
+    probe: dict[str, Any] | None = None
+    """The content of probe_time.json of the same checkpoint and videos."""
 
     def __post_init__(self) -> None:
         classes = len(self.class_names)
@@ -71,6 +69,9 @@ def write_report(output_dir: str | Path, report: TestReport) -> Path:
         "curves": figures.curves(report.train_log),
         "confusion": figures.confusion(counts, report.class_names) if report.videos else None,
         "per_class": figures.per_class(report.results["per_class"]),
+        "views": charts.views_curve(report.results.get("curve", [])),
+        "reliability": charts.reliability(calibrated) if (calibrated := report.results.get("calibration")) else None,
+        "probe_time": charts.probe_time(report.probe) if report.probe else None,
         "mistakes": mistakes(wrong, report.class_names) if wrong else None,
     }
     pictures = {}
@@ -80,9 +81,9 @@ def write_report(output_dir: str | Path, report: TestReport) -> Path:
             path.unlink(missing_ok=True)
         else:
             pictures[name] = figures.to_png(figure)
-            _write(path, pictures[name])
+            markup.write(path, pictures[name])
     page = output_dir / "report.html"
-    _write(page, _page(report, counts, wrong, pictures).encode())
+    markup.write(page, _page(report, counts, wrong, pictures).encode())
     return page
 
 
@@ -105,15 +106,20 @@ def _most_confident_mistakes(videos: Sequence[VideoResult]) -> list[Mistake]:
 
 def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures: dict[str, bytes]) -> str:
     results, views = report.results, report.results["views"]
-    title = f"{results['model']}: top-1 {_percent(results['top1'])}"
     tested = (
-        f"{_many(views['clips'], 'clip')} × {_many(views['crops'], 'crop')} of each video, frames in "
-        f"{results['frame_order']} order, {_many(len(report.class_names), 'class', 'classes')}"
+        f"{markup.many(views['clips'], 'clip')} × {markup.many(views['crops'], 'crop')} of each video, frames in "
+        f"{results['frame_order']} order, {markup.many(len(report.class_names), 'class', 'classes')}"
     )
     many = len(report.class_names) > figures.MAX_LABELLED_CLASSES
     sections = [
-        _picture("Training", "curves", pictures, "Loss, top-1 accuracy and learning rate against the epoch."),
-        _picture(
+        markup.picture("Training", "curves", pictures, "Loss, top-1 accuracy and learning rate against the epoch."),
+        markup.picture(
+            "Clips and crops",
+            "views",
+            pictures,
+            "Top-1 of the tests with fewer views that the same pass holds; pale bars: 95 % intervals.",
+        ),
+        markup.picture(
             "Confusion matrix",
             "confusion",
             pictures,
@@ -122,42 +128,68 @@ def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures
             + " Every row adds up to 100 %; colours follow the square root, so that rare confusions show.",
         ),
         _pairs(counts, report.class_names),
-        _picture("Accuracy of each class", "per_class", pictures, "Share of the class's videos that are right."),
-        _picture(
+        markup.picture("Accuracy of each class", "per_class", pictures, "Share of the class's videos that are right."),
+        markup.picture("Calibration", "reliability", pictures, _calibrated(results)),
+        markup.picture("Frames in other orders", "probe_time", pictures, _probed(report.probe)),
+        markup.picture(
             "Wrong predictions",
             "mistakes",
             pictures,
-            f"The {_many(len(wrong), 'most confident one', 'most confident ones')}: "
+            f"The {markup.many(len(wrong), 'most confident one', 'most confident ones')}: "
             "true class → predicted class (its probability).",
         ),
         _failures(results["failures"]),
     ]
-    return _TEMPLATE.format(
-        title=escape(title),
-        model=escape(str(results["model"])),
-        tested=escape(tested),
+    return markup.page(
+        title=f"{results['model']}: top-1 {markup.percent(results['top1'])}",
+        heading=f"Test of {results['model']}",
+        lead=tested,
         tiles=_tiles(results),
-        sections="\n".join(filter(None, sections)),
-        checkpoint=escape(str(results["checkpoint"])),
+        sections=sections,
+        footer=f"Checkpoint: {results['checkpoint']}\nThe figures are also in figures/, all numbers in results.json.",
     )
 
 
-def _tiles(results: dict[str, Any]) -> str:
-    tiles = [("Top-1", _percent(results["top1"])), ("Top-5", _percent(results["top5"]))]
-    tiles.append((f"Videos tested, of {results['n_listed']:,}", f"{results['n_decoded']:,}"))
+def _tiles(results: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(name, value, note)."""
+    bounds = results.get("intervals") or {}
+    tiles = [
+        (f"Top-{k}", markup.percent(results[f"top{k}"]), _between(bounds.get(f"top{k}"), bounds.get("level")))
+        for k in (1, 5)
+    ]
+    tiles.append(("Videos tested", f"{results['n_decoded']:,}", f"of {results['n_listed']:,} listed"))
     if results["n_failed"]:
-        tiles.append(("Unreadable", f"{results['n_failed']:,}"))
-        tiles.append(("Top-1, unreadable counted wrong", _percent(results["top1_failed_as_wrong"])))
-    return "\n".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)
+        tiles.append(("Unreadable", f"{results['n_failed']:,}", ""))
+        tiles.append(("Top-1, unreadable counted wrong", markup.percent(results["top1_failed_as_wrong"]), ""))
+    if results.get("gflops") is not None:
+        views = results["views"]["clips"] * results["views"]["crops"]
+        tiles.append(("GFLOPs a video", f"{results['gflops']:.4g}", f"{results['gflops_per_view']:.4g} × {views}"))
+    return tiles
 
 
-def _picture(heading: str, name: str, pictures: dict[str, bytes], caption: str) -> str:
-    if name not in pictures:
+def _between(bounds: list[float] | None, level: float | None) -> str:
+    if bounds is None or level is None:
         return ""
-    data = base64.b64encode(pictures[name]).decode()
+    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f} ({100 * level:g} %)"
+
+
+def _calibrated(results: dict[str, Any]) -> str:
+    found = results.get("calibration")
+    if not found:
+        return ""
     return (
-        f"<section><h2>{escape(heading)}</h2><p>{escape(caption)}</p>"
-        f'<img alt="{escape(heading)}" src="data:image/png;base64,{data}"></section>'
+        f"Expected calibration error {100 * found['ece']:.1f} %, negative log-likelihood {results['nll']:.3f}. "
+        f"With the temperature that suits these videos best, {found['temperature']:.2f}: "
+        f"{100 * found['ece_at_temperature']:.1f} % and {found['nll_at_temperature']:.3f}."
+    )
+
+
+def _probed(probe: dict[str, Any] | None) -> str:
+    if not probe:
+        return ""
+    return (
+        "The same frames shuffled, reversed, or frozen to the middle one of each clip: what is lost is due to order "
+        "and motion. Below, each class in percent, those first that lose most by shuffling."
     )
 
 
@@ -167,104 +199,11 @@ def _pairs(counts: np.ndarray, class_names: Sequence[str]) -> str:
     pairs = [(n, n / totals[i], i, j) for (i, j), n in np.ndenumerate(off_diagonal) if n]
     pairs.sort(key=lambda pair: (-pair[0], -pair[1], *pair[2:]))
     rows = [(class_names[i], class_names[j], f"{n} of {totals[i]}") for n, _, i, j in pairs[:_MAX_PAIRS]]
-    return _table("Most confused pairs", ("True", "Predicted", "Videos"), rows, numbers=1)
+    return markup.table("Most confused pairs", ("True", "Predicted", "Videos"), rows, numbers=1)
 
 
 def _failures(failures: Sequence[dict[str, Any]]) -> str:
     rows = [(one["path"], one["reason"]) for one in failures[:_MAX_FAILURES]]
     left_out = len(failures) - len(rows)
     note = f"{left_out:,} more stand in results.json." if left_out else ""
-    return _table("Unreadable videos", ("File", "Reason"), rows, note=note)
-
-
-def _table(
-    heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0, note: str = ""
-) -> str:
-    """A section with a table whose last `numbers` columns are numbers; nothing when there is no row."""
-    text = len(columns) - numbers
-    head = "".join(f"<th{' class=n' * (k >= text)}>{escape(name)}</th>" for k, name in enumerate(columns))
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{_breakable(cell)}</td>" if k < text else f"<td class=n>{escape(cell)}</td>"
-            for k, cell in enumerate(row)
-        )
-        + "</tr>\n"
-        for row in rows
-    )
-    if not body:
-        return ""
-    foot = f"<p>{escape(note)}</p>" if note else ""
-    return (
-        f"<section><h2>{escape(heading)}</h2><div class=wide><table><thead><tr>{head}</tr></thead>"
-        f"<tbody>\n{body}</tbody></table></div>{foot}</section>"
-    )
-
-
-def _breakable(text: str) -> str:
-    """Escaped text that may be broken after the joints of a file or class name."""
-    return re.sub(r"([/_])", r"\1<wbr>", escape(text))
-
-
-def _percent(share: float | None) -> str:
-    return "none" if share is None else f"{100 * share:.1f} %"
-
-
-def _many(count: int, one: str, more: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-
-
-_TEMPLATE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light; }}
-* {{ box-sizing: border-box; }}
-body {{ margin: 0; background: #f5f6f8; color: #1f2328; font: 16px/1.5 system-ui, sans-serif; }}
-main {{ max-width: 46rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }}
-h1 {{ font-size: 1.6rem; line-height: 1.2; margin: 0 0 .3rem; overflow-wrap: anywhere; }}
-h2 {{ font-size: 1.1rem; margin: 0 0 .3rem; }}
-p {{ margin: 0 0 .6rem; color: #59616b; }}
-dl {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr)); gap: .6rem; margin: 1.2rem 0; }}
-dl div, section {{ background: #fff; border: 1px solid #e1e4e8; border-radius: .5rem; }}
-dl div {{ padding: .6rem .9rem; display: flex; flex-direction: column; justify-content: space-between; }}
-dt {{ color: #59616b; font-size: .85rem; line-height: 1.3; }}
-dd {{ margin: 0; font-size: 1.5rem; font-weight: 650; font-variant-numeric: tabular-nums; }}
-section {{ padding: 1rem; margin: 0 0 1rem; }}
-img {{ display: block; width: 100%; height: auto; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; width: 100%; font-size: .9rem; }}
-th, td {{ text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-top: 1px solid #eceef1; }}
-th {{ border-top: 0; color: #59616b; font-weight: 600; }}
-td {{ overflow-wrap: break-word; min-width: 5rem; }}
-.n {{ text-align: right; white-space: nowrap; min-width: 0; font-variant-numeric: tabular-nums; }}
-@media (max-width: 30rem) {{
-  main {{ padding: 1rem .5rem 2rem; }}
-  section {{ padding: .7rem .6rem; }}
-}}
-footer {{ color: #59616b; font-size: .85rem; overflow-wrap: anywhere; }}
-</style>
-</head>
-<body>
-<main>
-<h1>Test of {model}</h1>
-<p>{tested}</p>
-<dl>
-{tiles}
-</dl>
-{sections}
-<footer>Checkpoint: {checkpoint}<br>The figures are also in figures/, all numbers in results.json.</footer>
-</main>
-</body>
-</html>
-"""
+    return markup.table("Unreadable videos", ("File", "Reason"), rows, note=note)

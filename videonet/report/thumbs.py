@@ -1,7 +1,8 @@
-"""Contact sheet of wrong predictions: four frames a video, above them what it is and what it was taken for."""
+"""Four frames a video: the contact sheet of wrong predictions, and strips for pages of videos."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ def mistakes(wrong: Sequence[Mistake], class_names: Sequence[str]) -> Figure:
     """One row for each of the videos, in the order given; a video that cannot be read any more says so."""
     from matplotlib.figure import Figure
 
-    strips = [_frames(one.path) for one in wrong]
+    strips = [frames_of(one.path) for one in wrong]
     cell = (WIDTH_INCHES - 2 * _MARGIN_INCHES - (FRAMES_PER_VIDEO - 1) * _GAP_INCHES) / FRAMES_PER_VIDEO
     heights = [_strip_inches(strip, cell) for strip in strips]
     total = sum(heights) + len(wrong) * (_CAPTION_INCHES + _MARGIN_INCHES) + _MARGIN_INCHES
@@ -67,7 +68,23 @@ def mistakes(wrong: Sequence[Mistake], class_names: Sequence[str]) -> Figure:
     return figure
 
 
-def _frames(path: str) -> np.ndarray | str:
+def strip_jpeg(path: str, height: int = 110) -> bytes | str:
+    """The frames side by side as one JPEG `height` pixels high, or why there are none."""
+    from PIL import Image
+
+    frames = frames_of(path)
+    if isinstance(frames, str):
+        return frames
+    width = max(1, round(height * frames.shape[2] / frames.shape[1]))
+    strip = Image.new("RGB", (len(frames) * (width + 3) - 3, height), "white")
+    for place, frame in enumerate(frames):
+        strip.paste(Image.fromarray(frame).resize((width, height)), (place * (width + 3), 0))
+    buffer = io.BytesIO()
+    strip.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def frames_of(path: str) -> np.ndarray | str:
     """Frames spread over the video, uint8 (T, h, w, 3) with T <= FRAMES_PER_VIDEO, or why there are none."""
     from videonet.decode.reader import VideoError, open_video
 
