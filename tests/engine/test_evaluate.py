@@ -31,13 +31,13 @@ FILES = ("results.json", "views.npz")
 class Subject:
     """The trained network on the test videos, without the command around it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, every=2):
         self.path = str(folder / "checkpoints" / "last.pt")
         checkpoint = load_checkpoint(self.path)
         self.config = from_dict(checkpoint.config, self.path)
         self.names = checkpoint.class_names
         self.preprocessing = build.build_preprocessing(self.config)
-        self.items = build.build_test_listing(self.config.data, self.names).items[::2]
+        self.items = build.build_test_listing(self.config.data, self.names).items[::every]
         self.model = build.restore_model(checkpoint, self.config.model, self.preprocessing)
 
     def run(self, clips, crops, curve=(), order="normal", batch_size=4, max_views=32, sampler="dense"):
