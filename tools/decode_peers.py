@@ -172,15 +172,20 @@ def by_mmaction2(path: Path, ask: Ask) -> Tensor:
 
 def by_pyslowfast(path: Path, ask: Ask) -> Tensor:
     """PySlowFast, slowfast/datasets: kinetics.py `__getitem__`, decoder.py, transform.py; DECODING_BACKEND pyav."""
+    clip = pyslowfast_clip(path, ask.first, ask.frames, ask.frames * ask.stride)
+    return _scaled_cropped_flipped(clip, ask)  # kinetics.spatial_sampling
+
+
+def pyslowfast_clip(path: Path, first: int, frames_wanted: int, span: int) -> Tensor:
+    """float32 (3, T, H, W), normalised: `frames_wanted` frames spread over the `span` frames from `first` on."""
     import av
 
     container = av.open(str(path))  # video_container.get_video_container
     stream = container.streams.video[0]
-    span, ticks = ask.frames * ask.stride, 0.0
-    start_pts, end_pts, first = 0, math.inf, ask.first
+    start_pts, end_pts, start = 0, math.inf, first
     if stream.duration is not None:  # decoder.pyav_decode: selective decoding
         ticks = stream.duration / stream.frames
-        start_pts, end_pts, first = int(ask.first * ticks), int((ask.first + span - 1) * ticks), 0
+        start_pts, end_pts, start = int(first * ticks), int((first + span - 1) * ticks), 0
     frames = {}
     container.seek(max(start_pts - 1024, 0), any_frame=False, backward=True, stream=stream)
     for frame in container.decode(video=0):  # decoder.pyav_decode_stream
@@ -191,11 +196,11 @@ def by_pyslowfast(path: Path, ask: Ask) -> Tensor:
             break
     container.close()
     clip = torch.as_tensor(np.stack([frames[pts].to_rgb().to_ndarray() for pts in sorted(frames)]))
-    index = torch.linspace(first, first + span - 1, ask.frames)  # decoder.temporal_sampling
+    index = torch.linspace(start, start + span - 1, frames_wanted)  # decoder.temporal_sampling
     clip = torch.index_select(clip, 0, torch.clamp(index, 0, clip.shape[0] - 1).long())
     clip = clip.float() / 255.0  # utils.tensor_normalize
     clip = (clip - torch.tensor(MEAN)) / torch.tensor(STD)
-    return _scaled_cropped_flipped(clip.permute(3, 0, 1, 2), ask)  # kinetics.spatial_sampling
+    return clip.permute(3, 0, 1, 2)
 
 
 def by_pytorchvideo(path: Path, ask: Ask) -> Tensor:

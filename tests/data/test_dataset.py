@@ -74,6 +74,15 @@ def test_planes_finished_later_are_the_same_views(items, views):
     assert (batch.seconds == reference.seconds).all()
 
 
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+def test_frames_cut_later_are_the_same_views_in_fewer_bytes(items, fit):
+    now = replace(TEST, preprocessing=replace(PREPROCESSING, fit=fit), crops=3 if fit == "crop" else 1, clips=5)
+    expected = VideoDataset(items, now)[0, 3].views
+    later = VideoDataset(items, replace(now, cut_later=True))[0, 3]
+    assert torch.equal(later.finish(later.views), expected)
+    assert later.views.nbytes < expected.nbytes
+
+
 def test_a_flip_changes_the_label_where_the_list_says_so(items):
     labels = [
         VideoDataset(items, replace(TRAIN, flip=flip), flip_labels={items[0].label: 7})[0, 0].label

@@ -88,9 +88,9 @@ def test_the_clips_of_several_counts_are_read_in_one_opening(tested, monkeypatch
     assert all(len(set(ticks)) == len(ticks) for ticks in read)
 
 
-@pytest.mark.parametrize("pixels", ["rgb", "yuv"])
-def test_no_more_views_than_allowed_are_in_the_network(tested, pixels):
-    views = TestViews(replace(tested.preprocessing, pixels=pixels), 3, 3)
+@pytest.mark.parametrize(("pixels", "cut_later"), [("rgb", False), ("rgb", True), ("yuv", False)])
+def test_no_more_views_than_allowed_are_in_the_network(tested, pixels, cut_later):
+    views = TestViews(replace(tested.preprocessing, pixels=pixels), 3, 3, cut_later=cut_later)
     builder = BatchBuilder(4)
     for row in range(4):
         builder.put(row, VideoDataset(tested.items, views, open_video=Opener(pixels=pixels))[0, row])

@@ -131,9 +131,20 @@ def build_loader(
 
 
 def build_test_views(preprocessing: Preprocessing, test: TestConfig, curve: bool = False) -> TestViews:
-    """clips x crops views; with `curve` also the clips of the tests of `test.curve`."""
-    crops = 1 if preprocessing.fit == "letterbox" else test.crops  # a letterbox shows the whole frame at once
-    return TestViews(preprocessing, test.clips, crops, test.frame_order, test.curve if curve else ())
+    """clips x crops views; with `curve` also the clips of the tests of `test.curve`.
+
+    Clips and crops are cut on the device where that is less to send: three crops are more than the frame they show.
+    """
+    letterbox = preprocessing.fit == "letterbox"
+    crops = 1 if letterbox else test.crops  # a letterbox shows the whole frame at once
+    return TestViews(
+        preprocessing,
+        test.clips,
+        crops,
+        test.frame_order,
+        test.curve if curve else (),
+        cut_later=letterbox or crops > 1,
+    )
 
 
 def build_test_loader(

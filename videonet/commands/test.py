@@ -57,11 +57,11 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     preprocessing = build.build_preprocessing(config)
     listing = build.build_test_listing(config.data, checkpoint.class_names)
     views = build.build_test_views(preprocessing, test, curve=True)
-    identity = {
-        "checkpoint_sha256": file_sha256(Path(a.checkpoint)),
-        "fingerprint": fingerprint_of(listing.items),
-    }
     with ranks(config.device) as here:
+        identity = {}
+        if here.first:
+            identity["checkpoint_sha256"] = file_sha256(Path(a.checkpoint))
+            identity["fingerprint"] = fingerprint_of(listing.items)
         model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
         parts = Parts(output_dir / "views.parts", {**identity, **_settings(config, listing.items)})
         parts.begin(here, a.resume)

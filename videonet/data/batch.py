@@ -1,6 +1,6 @@
 """Samples put together: each is copied into its row as it arrives, in whatever order.
 
-Layout: views uint8 (B, V, 3, T, S, S), or the planes of each video, to be finished on the device.
+Layout: views uint8 (B, V, 3, T, S, S), or the frames or planes of each video, to be finished on the device.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 import torch
 
 from .dataset import Failure, Sample, Timing
-from .planes import Finish
+from .planes import Later
 
 
 @dataclass(frozen=True)
 class Batch:
-    """views: uint8 (B, V, 3, T, S, S) of the B readable videos, or the planes of each and what is left to do to them;
-    labels, indices: int64 (B,); seconds: float64 (B, V_t, 2).
+    """views: uint8 (B, V, 3, T, S, S) of the B readable videos, or the frames or planes of each and what is left to do
+    to them; labels, indices: int64 (B,); seconds: float64 (B, V_t, 2).
     """
 
-    views: torch.Tensor | tuple[tuple[torch.Tensor, Finish], ...]
+    views: torch.Tensor | tuple[tuple[torch.Tensor, Later], ...]
     labels: torch.Tensor
     indices: torch.Tensor
     seconds: np.ndarray
@@ -85,7 +85,7 @@ class BatchBuilder:
         assert len(samples) == len(self._samples)
         read = [row for row, sample in enumerate(samples) if len(sample.seconds)]
         good = [samples[row] for row in read]
-        views: torch.Tensor | tuple[tuple[torch.Tensor, Finish], ...]
+        views: torch.Tensor | tuple[tuple[torch.Tensor, Later], ...]
         views = tuple((one.views, one.finish) for one in good if one.views is not None and one.finish is not None)
         if not views:
             views = torch.empty(0, dtype=torch.uint8) if self._views is None else self._views

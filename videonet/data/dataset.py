@@ -19,7 +19,7 @@ from videonet.decode.reader import Emit, Undecodable, VideoError, VideoReader, o
 from videonet.decode.yuv import EvenCut
 
 from .lists import VideoItem
-from .planes import Finish, cut_around
+from .planes import Cut, Finish, Later, cut_around
 from .views import ViewPlan, Views
 
 Key = tuple[int, int]  # (epoch, index of the item)
@@ -63,8 +63,8 @@ class Timing:
 class Sample:
     """One video with all its views.
 
-    views: uint8 (V, 3, T, S, S) with V = clips x crops, or the planes that `finish` makes such views of; None when the
-    video could not be read.
+    views: uint8 (V, 3, T, S, S) with V = clips x crops, or the frames or planes that `finish` makes such views of; None
+    when the video could not be read.
     seconds: float64 (V_t, 2), first and last frame of each clip.
     """
 
@@ -73,7 +73,7 @@ class Sample:
     views: torch.Tensor | None
     seconds: np.ndarray
     failures: tuple[Failure, ...] = ()
-    finish: Finish | None = None
+    finish: Later | None = None
     timing: Timing = field(default_factory=Timing)
 
 
@@ -115,8 +115,12 @@ class SampleReader:
             raise Undecodable(item.path, f"{bad} of the {len(ticks)} frames wanted are damaged")
         decoded = time.thread_time()
         emitted = sum(emit.seconds for emit in set(emits)) / max(time.perf_counter() - reading, 1e-9)
-        if cut is None:
-            views, finish = _cut(clip.frames, rows, plan, allocate or _new), None
+        finish: Later | None = None
+        if cut is None and plan.cut_later:
+            views = (allocate or _new)(tuple(clip.frames.shape)).copy_(clip.frames)
+            finish = Cut(rows, plan.crops)
+        elif cut is None:
+            views = _cut(clip.frames, rows, plan, allocate or _new)
             for view, retouch in zip(views, plan.retouches, strict=False):
                 view.copy_(retouch(view))
         else:

@@ -1,6 +1,8 @@
-"""Views that the device finishes: a worker only cuts planes (YUV 4:2:0); colour, size and flip are done after the copy.
+"""Views that the device finishes, so that each frame crosses to it once, however many clips and crops show it.
 
-Layout: planes uint8 (n, h * 3 // 2, w), n frames packed as `videonet.decode.yuv` says, of one box of the source.
+Cut: frames uint8 (n, h, w, 3), resized; clips and crops are cut after the copy.
+Finish: planes uint8 (n, h * 3 // 2, w) (YUV 4:2:0), n frames packed as `videonet.decode.yuv` says, of one box of the
+source; colour, size and flip are done there as well.
 """
 
 from __future__ import annotations
@@ -15,6 +17,25 @@ import torch.nn.functional as F
 from videonet.decode.yuv import Colour, EvenCut, to_rgb
 
 from .transforms import Box, Spatial
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is left to do to the frames of one video."""
+
+    rows: np.ndarray
+    """int64 (V_t, T): which of the n frames each clip is made of."""
+    crops: tuple[Box, ...]
+
+    def __call__(self, frames: torch.Tensor) -> torch.Tensor:
+        """(n, h, w, 3) -> (V_t * V_s, 3, T, S, S), both uint8 and on one device."""
+        (clips, length), box = self.rows.shape, self.crops[0]
+        views = frames.new_empty((clips * len(self.crops), 3, length, box.height, box.width))
+        for number, rows in enumerate(self.rows):
+            clip = frames[torch.from_numpy(rows).to(frames.device)]  # (T, h, w, 3)
+            for view, crop in enumerate(self.crops, number * len(self.crops)):
+                views[view] = crop.cut(clip).permute(3, 0, 1, 2)
+        return views
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,9 @@ class Finish:
             return frames
         (top, left), (height, width) = emit.offset, emit.size
         return F.pad(frames, (left, emit.canvas[1] - left - width, top, emit.canvas[0] - top - height))
+
+
+Later = Cut | Finish
 
 
 def cut_around(emits: Sequence[Spatial]) -> EvenCut:

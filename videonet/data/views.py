@@ -32,12 +32,16 @@ class ViewPlan:
     """Whether left and right are swapped, in all clips alike: some labels change with it."""
     retouches: tuple[Retouch, ...] = ()
     """What is then done to the pixels of each clip; nothing, or one a clip."""
+    cut_later: bool = False
+    """Whether clips and crops are cut on the device, out of frames that came there once (one emit, no retouches)."""
 
     def __post_init__(self) -> None:
         if len(self.emits) not in (1, len(self.ticks)):
             raise ValueError(f"{len(self.emits)} emits for {len(self.ticks)} clips; give one, or one a clip")
         if len({emit.out_size for emit in self.emits}) != 1:
             raise ValueError(f"emits give frames of {[emit.out_size for emit in self.emits]}; all must agree")
+        if self.cut_later and (len(self.emits) > 1 or self.retouches):
+            raise ValueError("clips that are cut later share one emit and are not retouched")
 
 
 class Views(Protocol):
@@ -92,7 +96,7 @@ class TrainViews:
 class TestViews:
     """Fixed views: those of a test of `clips` x `crops`, and with `curve` the clips of tests of these counts as well.
 
-    `order` rearranges the frames inside each clip (keyed on the video).
+    `order` rearranges the frames inside each clip (keyed on the video). `cut_later`: see `ViewPlan`.
     """
 
     __test__ = False  # not a pytest class
@@ -102,6 +106,7 @@ class TestViews:
     crops: int
     order: FrameOrder = "normal"
     curve: tuple[int, ...] = ()
+    cut_later: bool = False
 
     @property
     def table(self) -> ViewTable:
@@ -117,6 +122,8 @@ class TestViews:
             indices = clips.segment_at(ticks, p.frames, places)
         indices = clips.reorder(indices, self.order, rng, places)
         if p.fit == "letterbox":
-            return ViewPlan(indices, (transforms.centred_letterbox(frame, p.crop),), (Box(0, 0, p.crop, p.crop),))
-        emit = transforms.short_side_resize(frame, p.short_side)
-        return ViewPlan(indices, (emit,), tuple(transforms.uniform_crops(emit.size, p.crop, self.crops)))
+            emit, crops = transforms.centred_letterbox(frame, p.crop), [Box(0, 0, p.crop, p.crop)]
+        else:
+            emit = transforms.short_side_resize(frame, p.short_side)
+            crops = transforms.uniform_crops(emit.size, p.crop, self.crops)
+        return ViewPlan(indices, (emit,), tuple(crops), cut_later=self.cut_later)

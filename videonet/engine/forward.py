@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import torch
@@ -45,16 +45,20 @@ def run_batch(
     precision: str,
     max_views: int,
 ) -> torch.Tensor:
-    """The views of a batch, (B, V, ...) float32 on the CPU. Never more than `max_views` of them, or those of one video
-    that is finished there, are on the device: a batch may be larger than its memory.
+    """The views of a batch, (B, V, ...) float32 on the CPU."""
+    groups = finished_groups(batch, device, max_views)
+    return torch.cat([run_views(network, views, preprocessing, device, precision, max_views) for views in groups])
+
+
+def finished_groups(batch: Batch, device: torch.device, max_views: int) -> Iterator[torch.Tensor]:
+    """uint8 (b, V, 3, T, S, S), the batch's videos in turn. What is finished on the device comes in groups of at most
+    `max_views` views, or one video: a batch may be larger than the device's memory. The rest is still on the CPU.
     """
     if isinstance(batch.views, torch.Tensor):
-        return run_views(network, batch.views, preprocessing, device, precision, max_views)
+        yield batch.views
+        return
     _, first = batch.views[0]
     together = max(1, max_views // (len(first.rows) * len(first.crops)))  # videos
-    outputs = []
     for start in range(0, len(batch), together):
         some = batch.views[start : start + together]
-        views = torch.stack([finish(planes.to(device, non_blocking=True)) for planes, finish in some])
-        outputs.append(run_views(network, views, preprocessing, device, precision, max_views))
-    return torch.cat(outputs)
+        yield torch.stack([finish(pixels.to(device, non_blocking=True)) for pixels, finish in some])

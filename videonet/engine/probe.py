@@ -24,7 +24,7 @@ from . import bootstrap, metrics
 from .analysis import Average
 from .dist import Ranks
 from .evaluate import Evaluation, collect
-from .forward import run_views
+from .forward import finished_groups, run_views
 
 ORDERS: tuple[FrameOrder, ...] = get_args(FrameOrder)
 
@@ -48,17 +48,21 @@ def probe(
     model.eval()
 
     def logits(batch: Batch) -> torch.Tensor:
-        views = batch.views if isinstance(batch.views, torch.Tensor) else batch.on(ranks.device)
-        crops = views.shape[1] // len(places)
-        outputs = []
-        for order in ORDERS:
-            rows = [_rows(order, places, preprocessing.frames, seed, index) for index in batch.indices.tolist()]
-            ordered = torch.stack([
-                torch.stack([view[:, row] for view, row in zip(video, clips.repeat_interleave(crops, 0), strict=True)])
-                for video, clips in zip(views, rows, strict=True)
-            ])  # fmt: skip
-            outputs.append(run_views(model, ordered, preprocessing, ranks.device, precision, max_views))
-        return torch.stack(outputs, dim=1)  # (B, orders, V, K)
+        outputs, start = [], 0
+        for group in finished_groups(batch, ranks.device, max_views):
+            indices = batch.indices[start : start + len(group)].tolist()
+            outputs.append(torch.stack([run(group, order, indices) for order in ORDERS], dim=1))
+            start += len(group)
+        return torch.cat(outputs)  # (B, orders, V, K)
+
+    def run(group: torch.Tensor, order: FrameOrder, indices: list[int]) -> torch.Tensor:
+        crops = group.shape[1] // len(places)
+        ordered = torch.empty_like(group)
+        for video, views, index in zip(ordered, group, indices, strict=True):
+            rows = _rows(order, places, preprocessing.frames, seed, index).to(group.device)  # (V_t, T)
+            for place, view in enumerate(views):
+                video[place] = view[:, rows[place // crops]]
+        return run_views(model, ordered, preprocessing, ranks.device, precision, max_views)
 
     together = collect(logits, loader, ranks, "probe-time")
     found: dict[str, Evaluation] = {}

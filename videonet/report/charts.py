@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_ABOVE: dict[str, Any] = {
+    "fontsize": 8, "frameon": False, "ncols": 2, "loc": "lower left", "bbox_to_anchor": (0, 0.99), "borderpad": 0
+}  # fmt: skip
 MOST_CLASSES = 30
 """Of the probe: the classes that lose most, beyond that."""
 
@@ -45,7 +48,8 @@ def views_curve(rows: Sequence[dict[str, Any]]) -> Figure | None:
     axes.set_xticks(range(len(counts)), [str(count) for count in counts])
     axes.set_xlabel("Clips", fontsize=9, color=INK)
     axes.set_ylabel("Top-1, %", fontsize=9, color=INK)
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    if len(crops) > 1:
+        axes.legend(**_ABOVE)
     return figure
 
 
@@ -58,7 +62,7 @@ def reliability(calibration: dict[str, Any]) -> Figure:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for axes in (upper, lower):
         plain(axes, grid_axis="both")
-    upper.plot([0, 100], [0, 100], color=GREY, lw=1.2, ls="--", label="as confident as right")
+    upper.plot([0, 100], [0, 100], color=INK, lw=1, ls="--", zorder=3, label="as confident as right")
     left = [100 * row["low"] for row in bins]
     width = [100 * (row["high"] - row["low"]) for row in bins]
     upper.bar(left, [100 * row["top1"] for row in bins], width, align="edge", color=BLUE, alpha=0.3, edgecolor="white")
@@ -69,7 +73,7 @@ def reliability(calibration: dict[str, Any]) -> Figure:
     upper.set_ylim(0, 102)
     upper.set_xlim(0, 100)
     upper.set_ylabel("Top-1, %", fontsize=9, color=INK)
-    upper.legend(fontsize=8, frameon=False, loc="upper left")
+    upper.legend(**_ABOVE)
     lower.bar(left, [row["n"] for row in bins], width, align="edge", color=GREY, edgecolor="white")
     lower.set_ylabel("Videos", fontsize=9, color=INK)
     lower.set_xlabel("Confidence: the largest probability, %", fontsize=9, color=INK)

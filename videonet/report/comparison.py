@@ -40,7 +40,7 @@ def comparison_page(found: dict[str, Any], most: int = 40) -> str:
         note = f"{markup.many(len(videos), 'video')}{shown}: true class, then what each said."
         sections.append(markup.videos(heading, note, rows))
     return markup.page(
-        title=f"B less A: {100 * found['difference']:+.1f} %",
+        title=f"B less A: {100 * found['difference']:+.1f} points",
         heading="Comparison of two tests",
         lead=f"A is {found['a']}, B is {found['b']}: {markup.many(found['n'], 'video')} that both could read.",
         tiles=_tiles(found),
@@ -51,11 +51,11 @@ def comparison_page(found: dict[str, Any], most: int = 40) -> str:
 
 def _tiles(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     bounds = found["interval"]
-    within = f"{100 * bounds[0]:+.1f} to {100 * bounds[1]:+.1f} ({100 * found['level']:g} %)" if bounds else ""
+    within = f"{100 * found['level']:g} %: {100 * bounds[0]:+.1f} to {100 * bounds[1]:+.1f}" if bounds else ""
     return [
         ("Top-1 of A", markup.percent(found["top1_a"]), ""),
         ("Top-1 of B", markup.percent(found["top1_b"]), ""),
-        ("Difference", f"{100 * found['difference']:+.1f} %", within),
+        ("B less A, points", f"{100 * found['difference']:+.1f}", within),
         ("p-value", f"{found['p_value']:.2g}", "McNemar, exact"),
         ("Only A right", f"{found['only_a_right']:,}", ""),
         ("Only B right", f"{found['only_b_right']:,}", ""),

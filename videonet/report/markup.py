@@ -75,8 +75,8 @@ def table(heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]], n
 
 
 def breakable(text: str) -> str:
-    """Escaped text that may be broken after the joints of a file or class name."""
-    return re.sub(r"([/_])", r"\1<wbr>", escape(text))
+    """Escaped text that may be broken after the joints of a file or class name, and not before a percent sign."""
+    return re.sub(r"([/_])", r"\1<wbr>", escape(text)).replace(" %", "&nbsp;%")
 
 
 def percent(share: float | None) -> str:
@@ -115,7 +115,7 @@ dl {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr)
 dl div, section {{ background: #fff; border: 1px solid #e1e4e8; border-radius: .5rem; }}
 dl div {{ padding: .6rem .9rem; display: flex; flex-direction: column; justify-content: space-between; }}
 dt {{ color: #59616b; font-size: .85rem; line-height: 1.3; }}
-dd {{ margin: 0; font-size: 1.5rem; font-weight: 650; font-variant-numeric: tabular-nums; }}
+dd {{ margin: 0; font-size: 1.5rem; font-weight: 650; white-space: nowrap; font-variant-numeric: tabular-nums; }}
 dl small {{ color: #59616b; font-size: .8rem; }}
 section {{ padding: 1rem; margin: 0 0 1rem; }}
 img {{ display: block; width: 100%; height: auto; }}

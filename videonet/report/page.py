@@ -170,7 +170,7 @@ def _tiles(results: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _between(bounds: list[float] | None, level: float | None) -> str:
     if bounds is None or level is None:
         return ""
-    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f} ({100 * level:g} %)"
+    return f"{100 * level:g} %: {100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}"
 
 
 def _calibrated(results: dict[str, Any]) -> str:
