@@ -177,6 +177,17 @@ def test_an_interrupted_test_goes_on_to_the_same_files(trained, broken, whole, t
     assert results["top1_failed_as_wrong"] == pytest.approx(results["top1"] * 17 / 20)
 
 
+def test_not_one_video_can_be_read(trained, broken, tmp_path, capsys):
+    folder = tmp_path / "videos" / "approach"
+    folder.mkdir(parents=True)
+    (folder / "a.mp4").write_text("no video")
+    assert run_test(trained, tmp_path / "out", f"data.test={folder.parent}") == 0
+    assert "no figure: 0 of 1 videos read" in capsys.readouterr().out
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert (results["top1"], results["n_failed"], results["curve"]) == (None, 1, [])
+    assert (tmp_path / "out" / "report.html").exists()
+
+
 def test_parts_are_of_one_test_alone(trained, broken, tmp_path, monkeypatch, capsys):
     interrupted(trained, broken, tmp_path, monkeypatch, 2)
     assert run_test(trained, tmp_path, f"data.test={broken}") == 2

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 from videonet.commands.options import add_config
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from videonet.config import Config
     from videonet.data.lists import VideoItem
+    from videonet.data.views import TestViews
+    from videonet.engine.evaluate import Evaluation
+    from videonet.models.create import Network
 
 CHANGES_NO_LOGIT = ("output_dir", "data.workers", "data.worker_", "data.prefetch_batches", "data.quarantine",
                     "data.max_failed", "data.train", "data.val", "data.test", "data.root", "augment.", "optim.",
@@ -36,14 +40,12 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     from videonet.commands.reporting import write_test_report
     from videonet.config import to_dict, to_yaml
     from videonet.data.manifest import fingerprint_of
-    from videonet.engine.analysis import analyse
     from videonet.engine.checkpoint import load_checkpoint
     from videonet.engine.dist import ranks
     from videonet.engine.evaluate import evaluate, save_views, summarise
     from videonet.engine.files import atomic, file_sha256, keep_old, write_json
     from videonet.engine.log import logger
     from videonet.engine.parts import Parts
-    from videonet.models.complexity import count
 
     checkpoint = load_checkpoint(a.checkpoint)
     resolved = config_of(checkpoint, a.checkpoint, a.cfg, [*a.opts, *words])
@@ -76,23 +78,11 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         )  # fmt: skip
         if not here.first:
             return 0
-    table = views.table
-    result = replace(result, own_views=table.views(views.clips, views.crops))
-    files = [output_dir / name for name in ("results.json", "views.npz", "report.html")]
-    keep_old(files, logger.info)
-    analysis = analyse(
-        result.view_logits, result.labels, table, (views.clips, views.crops), checkpoint.class_names, test.average,
-        test.bootstrap, config.seed,
-    )  # fmt: skip
-    gflops = count(model, (1, 3, preprocessing.frames, preprocessing.crop, preprocessing.crop)).macs / 1e9
-    for row in analysis["curve"]:
-        row["gflops"] = gflops * row["views"]
+    result = replace(result, own_views=views.table.views(views.clips, views.crops))
     summary = {
         **summarise(result, checkpoint.class_names),
-        **analysis,
+        **_analysis(result, views, model, config, checkpoint.class_names),
         "views": {"clips": views.clips, "crops": views.crops, "average": test.average},
-        "gflops_per_view": gflops,
-        "gflops": gflops * views.clips * views.crops,
         "frame_order": test.frame_order,
         "model": config.model.name,
         "checkpoint": str(a.checkpoint),
@@ -100,13 +90,33 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         **identity,
         "config": to_dict(config),
     }
+    files = [output_dir / name for name in ("results.json", "views.npz", "report.html")]
+    keep_old(files, logger.info)
     write_json(files[0], summary)
     with atomic(files[1]) as file:
-        save_views(file, result, listing.items, table.arrays())
+        save_views(file, result, listing.items, views.table.arrays())
     report = write_test_report(output_dir, run)
     parts.remove()
     print(_in_words(summary, files[0], report))
     return 0
+
+
+def _analysis(
+    result: Evaluation, views: TestViews, model: Network, config: Config, class_names: Sequence[str]
+) -> dict[str, Any]:
+    """What the stored logits tell beyond accuracy, and what a video costs."""
+    from videonet.engine.analysis import analyse
+    from videonet.models.complexity import count
+
+    test, seen = config.test, views.preprocessing
+    own = views.clips, views.crops
+    found = analyse(
+        result.view_logits, result.labels, views.table, own, class_names, test.average, test.bootstrap, config.seed
+    )
+    gflops = count(model, (1, 3, seen.frames, seen.crop, seen.crop)).macs / 1e9
+    for row in found["curve"]:
+        row["gflops"] = gflops * row["views"]
+    return {**found, "gflops_per_view": gflops, "gflops": gflops * own[0] * own[1]}
 
 
 def _settings(config: Config, items: list[VideoItem]) -> dict[str, Any]:

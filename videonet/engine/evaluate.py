@@ -39,7 +39,8 @@ class Evaluation:
     @cached_property
     def probabilities(self) -> np.ndarray:
         """float32 (n, K): the views averaged."""
-        views = self.view_logits if self.own_views is None else self.view_logits[:, self.own_views]
+        every = self.own_views is None or not len(self.labels)
+        views = self.view_logits if every else self.view_logits[:, self.own_views]
         return average_views(views, self.average)
 
 
