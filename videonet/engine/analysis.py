@@ -96,7 +96,8 @@ def _figures(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def confusion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """int64 (K, K): row true class, column predicted class."""
     counts = np.zeros((probabilities.shape[1],) * 2, dtype=np.int64)
-    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
+    if len(labels):
+        np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
     return counts
 
 
