@@ -13,7 +13,8 @@ from videonet.engine.freeze import freeze
 from videonet.engine.loss import make_loss
 from videonet.engine.mix import Mix
 from videonet.engine.optim import make_optimizer, parameter_groups
-from videonet.engine.step import Recipe, Step
+from videonet.engine.step import Recipe, Step, channels_last
+from videonet.models import create_model
 
 PREPROCESSING = Preprocessing.from_dict(
     {"sampler": "dense", "frames": 2, "stride": 1, "fps": None, "crop": 8, "short_side": 8, "fit": "crop",
@@ -105,6 +106,17 @@ def test_faster_ways_compute_the_same(recipe):
     plain, fast = make_step(), make_step(recipe)
     assert run(plain) == pytest.approx(run(fast), abs=1e-5)
     torch.testing.assert_close(weights(plain.model), weights(fast.model), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "layout"), [("iresnet50", torch.channels_last),
+                                              ("iresnet3d50", torch.channels_last_3d)])  # fmt: skip
+def test_channels_last_of_2d_and_3d_nets(name, layout):
+    net = create_model(name, 4, width=8, blocks=(1, 1, 1, 1))
+    clips = torch.rand(2, 3, 4, 32, 32)
+    before = net.eval()(clips)
+    channels_last(net)
+    assert net.layer1[0].conv2.weight.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(net(clips.contiguous(memory_format=torch.channels_last_3d)), before)
 
 
 def test_mixing_changes_the_loss_and_its_targets():

@@ -36,6 +36,14 @@ class Recipe:
     compile: bool = False
 
 
+def channels_last(model: nn.Module) -> None:
+    """Weights of 2D and 3D convolutions with the channels last, in place; `Module.to` takes only one of the two."""
+    layout = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in model.parameters():
+        if parameter.ndim in layout:
+            parameter.data = parameter.data.contiguous(memory_format=layout[parameter.ndim])
+
+
 @dataclass
 class Step:
     """Parts in; call it with a batch. `still`: modules kept in eval mode, see `videonet.engine.freeze`."""
@@ -57,7 +65,7 @@ class Step:
         self.clock = Clock(device)
         self._scaler = torch.amp.GradScaler(device.type, enabled=self.recipe.precision == "fp16")
         if self.recipe.channels_last:
-            self.model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch types `device` only
+            channels_last(self.model)
         if self.recipe.ema_decay is not None:
             self.average = AveragedModel(
                 self.model, multi_avg_fn=get_ema_multi_avg_fn(self.recipe.ema_decay), use_buffers=True
