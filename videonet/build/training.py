@@ -22,7 +22,7 @@ from videonet.data.views import TrainViews
 from videonet.engine.dist import Ranks
 from videonet.engine.freeze import freeze
 from videonet.engine.log import logger
-from videonet.engine.loss import Loss, inverse_frequency, make_loss
+from videonet.engine.loss import Loss, activation, inverse_frequency, make_loss
 from videonet.engine.mix import Mix
 from videonet.engine.optim import make_optimizer, parameter_groups
 from videonet.engine.schedule import Schedule, cosine, linear, multistep, warm_up
@@ -37,8 +37,8 @@ from .data import (
     build_quarantine,
     build_splits,
     build_test_loader,
+    check_labels,
     known_bad,
-    refuse_several_labels,
 )
 from .network import build_model, check_clip, start_from_weights
 
@@ -50,7 +50,7 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
     """
     splits = build_splits(config.data)
     names, items = splits.train.class_names, splits.train.items
-    _check_splits(splits)
+    _check_splits(splits, config.optim.loss)
     preprocessing = build_preprocessing(config)
     quarantine = build_quarantine(config)
     dataset = VideoDataset(
@@ -75,6 +75,8 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
         loader=build_loader(config, dataset, sampler, ranks, quarantine),
         sampler=sampler,
         val_loader=val_loader,
+        val_items=splits.val.items if splits.val else (),
+        activation=activation(config.optim.loss),
         schedule=build_schedule(config.optim, train.epochs),
         plan=Plan(
             seed=config.seed,
@@ -97,13 +99,13 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
     )
 
 
-def _check_splits(splits: Splits) -> None:
+def _check_splits(splits: Splits, loss: str) -> None:
     """Raises ConfigError for training or validation videos that cannot be trained or measured on."""
     train, val = splits.train, splits.val
     problems = unlabelled(train) + (unlabelled(val) if val else [])
     if problems:
         raise ConfigError(problems)
-    refuse_several_labels(train)
+    check_labels(train, loss)
     for warning in empty_classes(train) + (leaks(train.items, val.items, "val") if val else []):
         logger.warning("%s", warning)
 
@@ -120,9 +122,7 @@ def build_train_views(config: Config, preprocessing: Preprocessing, class_names:
         augment.erase,
     )  # fmt: skip
     if preprocessing.pixels == "yuv" and not photometric.idle:
-        raise ConfigError(
-            ["clip.pixels=yuv finishes clips on the device: no colour jitter, randaugment, erase"]
-        )
+        raise ConfigError(["clip.pixels=yuv finishes clips on the device: no colour jitter, randaugment, erase"])
     geometry = augment.crop, augment.area, augment.aspect, augment.short_side
     return TrainViews(preprocessing, *geometry, flip, config.train.clips_per_video, augment.pad, photometric)
 
@@ -183,7 +183,8 @@ def build_loss(optim: OptimConfig, listing: Listing, device: torch.device) -> Lo
     """The loss, with the class weights of the training videos."""
     weights = None
     if optim.class_weights == "inverse":
-        weights = inverse_frequency([item.label for item in listing.items], len(listing.class_names)).to(device)
+        labels = [label for item in listing.items for label in item.labels or (item.label,)]
+        weights = inverse_frequency(labels, len(listing.class_names)).to(device)
     return make_loss(optim.loss, optim.label_smoothing, optim.focal_gamma, weights)
 
 

@@ -19,7 +19,7 @@ from videonet.data.preprocessing import Preprocessing
 from .clock import Clock
 from .dist import Ranks
 from .forward import autocast
-from .loss import Loss, one_hot
+from .loss import Loss
 from .mix import Mix
 from .optim import set_rate
 
@@ -93,12 +93,12 @@ class Step:
             module.eval()
 
     def __call__(self, batch: Batch, rate: float) -> torch.Tensor:
-        """One update; float32 (2,), loss and share of right clips, left on the device."""
+        """One update; float32 (2,), loss and share of clips whose most probable class is right, left on the device."""
         recipe, clock = self.recipe, self.clock
         clock.start("copy")
         views = batch.on(self.ranks.device)  # (B, V, 3, T, S, S)
-        labels = batch.labels.to(self.ranks.device, non_blocking=True).repeat_interleave(views.shape[1])
-        clips, targets = self._input(views.flatten(0, 1)), one_hot(labels, self.classes)
+        targets = batch.targets(self.classes).to(views.device, non_blocking=True).repeat_interleave(views.shape[1], 0)
+        clips = self._input(views.flatten(0, 1))
         clips, targets = self.mix(clips, targets)
         set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
@@ -114,7 +114,8 @@ class Step:
                 clock.start("backward")
                 self._scaler.scale(loss).backward()
             total += loss.detach()
-            right += (logits.detach().argmax(dim=1) == theirs.argmax(dim=1)).float().mean() * share
+            chosen = theirs.gather(1, logits.detach().argmax(dim=1, keepdim=True))
+            right += (chosen == theirs.amax(dim=1, keepdim=True)).float().mean() * share
         clock.start("update")
         if recipe.clip_grad_norm is not None:
             self._scaler.unscale_(self.optimizer)

@@ -22,6 +22,8 @@ from .clock import PARTS, advice
 from .evaluate import evaluate, summarise
 from .files import write_json
 from .log import RunLog, logger, track
+from .loss import Activation
+from .multilabel import summarise_several
 from .schedule import Schedule
 from .step import Step
 from .stop import Requests, Stopped
@@ -76,8 +78,11 @@ class Trainer:
     fingerprint: str = ""
     position: Position = field(default_factory=Position)
     best_top1: float | None = None
+    """Top-1 of `best.pt`, or its mean average precision where a video has several labels."""
     stale: int = 0
     failed: set[str] = field(default_factory=set)
+    val_items: Sequence[VideoItem] = ()
+    activation: Activation = "softmax"
 
     def __post_init__(self) -> None:
         self.ranks = self.step.ranks
@@ -225,18 +230,25 @@ class Trainer:
             return False
         step = self.step
         result = evaluate(
-            step.tested, self.val_loader, step.preprocessing, self.ranks, step.recipe.precision, what="val"
-        )
-        top1 = summarise(result, self.class_names)["top1"]
-        if top1 is None:
+            step.tested, self.val_loader, step.preprocessing, self.ranks, step.recipe.precision, what="val",
+            activation=self.activation,
+        )  # fmt: skip
+        if any(item.labels for item in self.val_items):
+            name, key, summary = "mAP", "map", summarise_several(result, self.class_names, self.val_items)
+        else:
+            name, key, summary = "top-1", "top1", summarise(result, self.class_names)
+        figure = summary[key]
+        if figure is None:
             raise TrainingError(f"none of the {len(result.failures)} validation videos could be read; check data.val")
-        log.row("val", done - 1, done * len(self.sampler) - 1, {"top1": top1, "failed_videos": len(result.failures)})
+        log.row("val", done - 1, done * len(self.sampler) - 1, {key: figure, "failed_videos": len(result.failures)})
         if self.ranks.first:
-            logger.info("epoch %d/%d val: top-1 %.1f %% of %d", done, self.plan.epochs, 100 * top1, len(result.labels))
-        if self.best_top1 is not None and top1 <= self.best_top1:
+            logger.info(
+                "epoch %d/%d val: %s %.1f %% of %d", done, self.plan.epochs, name, 100 * figure, len(result.labels)
+            )
+        if self.best_top1 is not None and figure <= self.best_top1:
             self.stale += 1
             return False
-        self.best_top1, self.stale = top1, 0
+        self.best_top1, self.stale = figure, 0
         return True
 
     def _save(self, name: str) -> None:
