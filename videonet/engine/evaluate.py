@@ -97,12 +97,13 @@ def save_views(file: Any, evaluation: Evaluation, items: Sequence[VideoItem]) ->
     """
     tested = [items[i] for i in evaluation.indices]
     several = any(item.labels for item in items)
-    truth = multi_hot(tested, evaluation.view_logits.shape[2]) if several else evaluation.labels
+    truth: dict[str, Any] = {"labels": evaluation.labels}
+    if several:
+        truth = {"targets": multi_hot(tested, evaluation.view_logits.shape[2])}
     np.savez_compressed(
         file,
-        allow_pickle=False,
         ids=np.array([item.id for item in tested], dtype=np.str_),
-        **{"targets" if several else "labels": truth},
+        **truth,
         view_logits=evaluation.view_logits,
         probabilities=evaluation.probabilities,
     )
