@@ -12,7 +12,7 @@ from videonet.config import Config, ConfigError, to_dict
 from videonet.config.schema import OptimConfig, TestConfig
 from videonet.data.audit import empty_classes, leaks, unlabelled
 from videonet.data.dataset import VideoDataset
-from videonet.data.lists import Listing
+from videonet.data.lists import Listing, VideoItem
 from videonet.data.loader import TrainSampler
 from videonet.data.manifest import fingerprint_of
 from videonet.data.photometric import Photometric
@@ -62,7 +62,7 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
         flip_labels=splits.train.flip_labels,
         known_bad=known_bad(items, config.data, quarantine, config.data.train or ""),
     )
-    sampler = build_train_sampler(config, len(items), ranks)
+    sampler = build_train_sampler(config, items, ranks)
     val_loader = None
     if splits.val is not None:
         one_view = TestConfig(clips=1, crops=1, batch_size=config.test.batch_size)
@@ -127,15 +127,22 @@ def build_train_views(config: Config, preprocessing: Preprocessing, class_names:
     return TrainViews(preprocessing, *geometry, flip, config.train.clips_per_video, augment.pad, photometric)
 
 
-def build_train_sampler(config: Config, videos: int, ranks: Ranks) -> TrainSampler:
+def build_train_sampler(config: Config, items: Sequence[VideoItem], ranks: Ranks) -> TrainSampler:
     """Raises ConfigError where batch size, clips a video, ranks and videos do not go together."""
-    train = config.train
+    train, balance = config.train, config.data.balance
+    if balance and any(item.labels for item in items):
+        raise ConfigError(
+            [f"data.balance {balance:g} needs one label a video; take optim.class_weights=inverse instead"]
+        )
     if train.batch_size % train.clips_per_video:
         raise ConfigError(
             [f"train.batch_size {train.batch_size} does not divide by train.clips_per_video {train.clips_per_video}"]
         )
     try:
-        return TrainSampler(videos, train.batch_size // train.clips_per_video, config.seed, ranks.rank, ranks.world)
+        return TrainSampler(
+            len(items), train.batch_size // train.clips_per_video, config.seed, ranks.rank, ranks.world,
+            [item.label for item in items], balance,
+        )  # fmt: skip
     except ValueError as error:
         raise ConfigError([str(error)]) from None
 
