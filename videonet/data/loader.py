@@ -26,7 +26,6 @@ from .dataset import Key, VideoDataset
 from .quarantine import Quarantine
 from .workers import Kind
 
-
 _AGAIN = 1 << 32  # more than there are epochs
 
 
