@@ -71,13 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.engine.dist import DeviceError
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
+    from videonet.engine.trackers import TrackerError
     from videonet.engine.train import TrainingError
     from videonet.models.weightfile import WeightsError
 
     setup_logging(quiet=arguments.quiet or os.environ.get("RANK", "0") != "0")  # one rank speaks for all
     wrong_input = (
         BackendMissing, CheckpointError, ConfigError, DeviceError, LedgerError, ListError, OutputError,
-        TrainingError, VideoError, WeightsError,
+        TrackerError, TrainingError, VideoError, WeightsError,
     )  # fmt: skip
     try:
         return COMMANDS[arguments.command][0].run(arguments, rest)

@@ -27,6 +27,7 @@ from videonet.engine.mix import Mix
 from videonet.engine.optim import make_optimizer, parameter_groups
 from videonet.engine.schedule import Schedule, cosine, linear, multistep, warm_up
 from videonet.engine.step import Recipe, Step
+from videonet.engine.trackers import TRACKERS, Place, Tracker, TrackerError
 from videonet.engine.train import Plan, Trainer
 
 from .data import (
@@ -96,6 +97,7 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
         output_dir=Path(config.output_dir),
         config=to_dict(config),
         fingerprint=fingerprint_of(items),
+        trackers=build_trackers(config),
     )
 
 
@@ -125,6 +127,16 @@ def build_train_views(config: Config, preprocessing: Preprocessing, class_names:
         raise ConfigError(["clip.pixels=yuv finishes clips on the device: no colour jitter, randaugment, erase"])
     geometry = augment.crop, augment.area, augment.aspect, augment.short_side
     return TrainViews(preprocessing, *geometry, flip, config.train.clips_per_video, augment.pad, photometric)
+
+
+def build_trackers(config: Config) -> list[Tracker]:
+    """Those of `log.trackers`, not yet started. Raises ConfigError where a package is missing."""
+    folder = Path(config.output_dir)
+    place = Place(folder, config.log.project, config.log.name or folder.resolve().name)
+    try:
+        return [TRACKERS[name](place) for name in dict.fromkeys(config.log.trackers)]
+    except TrackerError as error:
+        raise ConfigError([f"log.trackers: {error}"]) from None
 
 
 def build_train_sampler(config: Config, items: Sequence[VideoItem], ranks: Ranks) -> TrainSampler:

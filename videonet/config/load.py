@@ -221,14 +221,15 @@ class _Draft:
         return f"{shown} {rule}, got {_show(fault['input'])}{origin}"
 
     def _check_name(self, path: str, names: list[str]) -> None:
-        name = self.given.get(path, _DEFAULTS[path])
-        if not isinstance(name, str) or any(fnmatch.fnmatchcase(name, known) for known in names):
-            return
-        near = difflib.get_close_matches(name, names, n=1)
-        guess = f"did you mean '{near[0]}'? " if near else ""
-        listed = ", ".join(names[:_LIMIT_NAMES])
-        more = f", and {len(names) - _LIMIT_NAMES} more" if len(names) > _LIMIT_NAMES else ""
-        self.problems.append(f"{path} '{name}' is not known ({self.origins[path]}); {guess}Known: {listed}{more}")
+        value = self.given.get(path, _DEFAULTS[path])
+        for name in value if isinstance(value, list) else [value]:
+            if not isinstance(name, str) or any(fnmatch.fnmatchcase(name, known) for known in names):
+                continue
+            near = difflib.get_close_matches(name, names, n=1)
+            guess = f"did you mean '{near[0]}'? " if near else ""
+            listed = ", ".join(names[:_LIMIT_NAMES])
+            more = f", and {len(names) - _LIMIT_NAMES} more" if len(names) > _LIMIT_NAMES else ""
+            self.problems.append(f"{path} '{name}' is not known ({self.origins[path]}); {guess}Known: {listed}{more}")
 
 
 _RULES = {

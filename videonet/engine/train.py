@@ -27,6 +27,7 @@ from .multilabel import summarise_several
 from .schedule import Schedule
 from .step import Step
 from .stop import Requests, Stopped
+from .trackers import Tracker
 
 
 class TrainingError(ValueError):
@@ -62,7 +63,7 @@ class Position:
 
 @dataclass
 class Trainer:
-    """Parts in, checkpoints out: `output_dir/checkpoints/{last,best}.pt`, `train.jsonl`, `tensorboard/`."""
+    """Parts in, checkpoints out: `output_dir/checkpoints/{last,best}.pt`, `train.jsonl`, `train.csv`."""
 
     step: Step
     class_names: Sequence[str]
@@ -83,6 +84,7 @@ class Trainer:
     failed: set[str] = field(default_factory=set)
     val_items: Sequence[VideoItem] = ()
     activation: Activation = "softmax"
+    trackers: Sequence[Tracker] = ()
 
     def __post_init__(self) -> None:
         self.ranks = self.step.ranks
@@ -107,8 +109,9 @@ class Trainer:
             self._seen = [[] for _ in self._window]
 
     def fit(self) -> None:
-        """Run from `position` to the last epoch. Raises TrainingError, and Stopped where a signal asked for it."""
-        log = RunLog(self.output_dir, enabled=self.ranks.first)
+        """Run from `position` to the last epoch. Raises TrainingError, TrackerError, and Stopped after a signal."""
+        start = self.position.epoch * len(self.sampler) + self.position.step
+        log = RunLog(self.output_dir, self.trackers, self.config, start, enabled=self.ranks.first)
         try:
             with self._requests.listening(), self.step.ready():
                 while self.position.epoch < self.plan.epochs:
