@@ -13,6 +13,7 @@ from typing import Protocol
 
 from videonet.commands import (
     check_videos,
+    compare,
     doctor,
     download,
     extract,
@@ -43,6 +44,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "test": (test, "multi-view test of a checkpoint"),
     "extract": (extract, "features of clips"),
     "predict": (predict, "what is in these videos?"),
+    "compare": (compare, "runs beside each other: settings, figures, curves"),
     "index": (index, "frames, times and sizes of all videos, and which are broken"),
     "check-videos": (check_videos, "decode every frame of all videos, and say which are damaged"),
     "prepare": (prepare, "copies of all videos that read faster in training"),

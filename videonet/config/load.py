@@ -99,6 +99,26 @@ def to_yaml(resolved: Resolved) -> str:
     return "\n".join(lines) + "\n"
 
 
+def read_settings(text: str) -> dict[str, tuple[object, str]]:
+    """Key path -> value and origin, of what `to_yaml` of any version wrote: nothing is checked against the schema.
+
+    Raises ConfigError where the text is no YAML mapping.
+    """
+    try:
+        document = read_document(text)
+    except TextError as error:
+        raise ConfigError([f"line {error.line} cannot be read as YAML: {error}"]) from error
+    if not isinstance(document.tree, dict):
+        raise ConfigError(["it holds no settings"])
+    lines = text.splitlines()
+    settings: dict[str, tuple[object, str]] = {}
+    for key, value in document.tree.items():
+        inside = {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
+        for path, item in inside.items():
+            settings[path] = item, lines[document.lines[path] - 1].rpartition("  # ")[2]
+    return settings
+
+
 _DEFAULTS: dict[str, Any] = {}
 """Key path of every setting -> its default."""
 _KEYS: dict[str, list[str]] = {"": []}
