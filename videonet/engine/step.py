@@ -142,8 +142,8 @@ class Step:
 
     @torch.no_grad()
     def renew_statistics(self, batches: Iterable[Batch]) -> None:
-        """Precise batch norm (Wu and Johnson 2021): the running statistics of the tested network become the plain
-        mean over these batches, on all ranks; those of frozen norms stay.
+        """Precise batch norm (Wu and Johnson 2021): the running statistics of the tested network become the mean and
+        the variance over all of these batches together, on all ranks; those of frozen norms stay.
         """
         frozen = {name for name, module in self.model.named_modules() if any(module is still for still in self.still)}
         norms = [
@@ -152,22 +152,28 @@ class Step:
             if isinstance(module, nn.modules.batchnorm._BatchNorm)
             and not any(f"{name}.".startswith(f"{f}.") for f in frozen)
         ]
+        sums: dict[nn.Module, torch.Tensor] = {
+            norm: torch.zeros(3, norm.num_features, dtype=torch.float64, device=self.ranks.device) for norm in norms
+        }
+
+        def note(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+            var, mean = torch.var_mean(inputs[0].float(), [0, *range(2, inputs[0].ndim)], correction=0)
+            count = inputs[0].numel() / len(mean)
+            sums[norm] += count * torch.stack([torch.ones_like(mean), mean, var + mean.square()])
+
         self.tested.eval()
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # torch's word for a plain mean
-            norm.train()
+        hooks = [norm.train().register_forward_pre_hook(note) for norm in norms]
         for batch in batches:
             if len(batch):
                 with autocast(self.ranks.device, self.recipe.precision):
                     self.tested(self._input(batch.on(self.ranks.device).flatten(0, 1)))
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        for norm, hook in zip(norms, hooks, strict=True):
+            hook.remove()
             norm.eval()
-            for statistic in (norm.running_mean, norm.running_var):
-                if statistic is not None:
-                    statistic.copy_(self.ranks.mean(statistic))
+            count, total, squares = self.ranks.mean(sums[norm])
+            if norm.running_mean is not None and norm.running_var is not None and count[0] > 0:
+                norm.running_mean.copy_(total / count)
+                norm.running_var.copy_((squares / count - (total / count).square()).clamp(min=0))
 
     def state_dict(self) -> dict[str, Any]:
         """optimizer, scaler and ema, for a checkpoint."""
