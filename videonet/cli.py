@@ -13,6 +13,7 @@ from typing import Protocol
 
 from videonet.commands import (
     check_videos,
+    compare,
     doctor,
     download,
     extract,
@@ -43,6 +44,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "test": (test, "multi-view test of a checkpoint"),
     "extract": (extract, "features of clips"),
     "predict": (predict, "what is in these videos?"),
+    "compare": (compare, "runs beside each other: settings, figures, curves"),
     "index": (index, "frames, times and sizes of all videos, and which are broken"),
     "check-videos": (check_videos, "decode every frame of all videos, and say which are damaged"),
     "prepare": (prepare, "copies of all videos that read faster in training"),
@@ -71,13 +73,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.engine.dist import DeviceError
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
+    from videonet.engine.trackers import TrackerError
     from videonet.engine.train import TrainingError
     from videonet.models.weightfile import WeightsError
 
     setup_logging(quiet=arguments.quiet or os.environ.get("RANK", "0") != "0")  # one rank speaks for all
     wrong_input = (
         BackendMissing, CheckpointError, ConfigError, DeviceError, LedgerError, ListError, OutputError,
-        TrainingError, VideoError, WeightsError,
+        TrackerError, TrainingError, VideoError, WeightsError,
     )  # fmt: skip
     try:
         return COMMANDS[arguments.command][0].run(arguments, rest)

@@ -30,6 +30,7 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     from videonet.engine.checkpoint import load_checkpoint
     from videonet.engine.dist import ranks
     from videonet.engine.evaluate import evaluate
+    from videonet.engine.loss import activation
     from videonet.engine.predict import predictions
 
     checkpoint = load_checkpoint(a.checkpoint)
@@ -40,8 +41,9 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
         loader = build.build_test_loader(items, preprocessing, config.test, config, here)
         result = evaluate(
-            model, loader, preprocessing, here, config.train.precision, config.test.max_views_per_forward, "predict"
-        )
+            model, loader, preprocessing, here, config.train.precision, config.test.max_views_per_forward, "predict",
+            activation(config.optim.loss),
+        )  # fmt: skip
     found = predictions(result, items, checkpoint.class_names, a.topk)
     if a.json:
         print(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))

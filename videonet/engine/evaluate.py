@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from videonet.data.dataset import Failure
-from videonet.data.lists import VideoItem
+from videonet.data.lists import VideoItem, multi_hot
 from videonet.data.loader import Loader
 from videonet.data.preprocessing import Preprocessing
 
@@ -18,6 +18,7 @@ from . import metrics
 from .dist import Ranks
 from .forward import run_views
 from .log import track
+from .loss import Activation
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Evaluation:
     labels: np.ndarray
     view_logits: np.ndarray
     failures: tuple[Failure, ...]
+    activation: Activation = "softmax"
 
     @property
     def probabilities(self) -> np.ndarray:
-        """(n, K): softmax of each view, then the mean over the views."""
+        """(n, K): softmax or sigmoid of each view, then the mean over the views."""
         logits = torch.from_numpy(self.view_logits).double()
-        return logits.softmax(dim=2).mean(dim=1).float().numpy()
+        shares = logits.sigmoid() if self.activation == "sigmoid" else logits.softmax(dim=2)
+        return shares.mean(dim=1).float().numpy()
 
 
 def evaluate(
@@ -44,8 +47,12 @@ def evaluate(
     precision: str = "fp32",
     max_views: int = 32,
     what: str = "test",
+    activation: Activation = "softmax",
 ) -> Evaluation:
-    """Run every video of the loader. `model` is the bare module (not its DDP wrapper): ranks may differ in length."""
+    """Run every video of the loader. `model` is the bare module (not its DDP wrapper): ranks may differ in length.
+
+    activation: of the loss that the model was trained with, see `videonet.engine.loss`.
+    """
     model.eval()
     rows: list[tuple[int, int, np.ndarray]] = []
     failures: list[Failure] = []
@@ -60,6 +67,7 @@ def evaluate(
         labels=np.array([row[1] for row in rows], dtype=np.int64),
         view_logits=np.stack([row[2] for row in rows]) if rows else np.zeros((0, 0, 0), np.float32),
         failures=tuple(sorted(ranks.gather(failures), key=lambda failure: failure.id)),
+        activation=activation,
     )
 
 
@@ -83,11 +91,19 @@ def summarise(evaluation: Evaluation, class_names: Sequence[str]) -> dict[str, A
 
 
 def save_views(file: Any, evaluation: Evaluation, items: Sequence[VideoItem]) -> None:
-    """`views.npz`: ids, labels, view_logits (n, V, K), probabilities (n, K); no pickled objects."""
+    """`views.npz`: ids, labels, view_logits (n, V, K), probabilities (n, K); no pickled objects.
+
+    Of a list of several labels a video: targets, bool (n, K), in place of labels.
+    """
+    tested = [items[i] for i in evaluation.indices]
+    several = any(item.labels for item in items)
+    truth: dict[str, Any] = {"labels": evaluation.labels}
+    if several:
+        truth = {"targets": multi_hot(tested, evaluation.view_logits.shape[2])}
     np.savez_compressed(
         file,
-        ids=np.array([items[i].id for i in evaluation.indices], dtype=np.str_),
-        labels=evaluation.labels,
+        ids=np.array([item.id for item in tested], dtype=np.str_),
+        **truth,
         view_logits=evaluation.view_logits,
         probabilities=evaluation.probabilities,
     )

@@ -47,7 +47,7 @@ class TestReport:
     train_log: list[dict[str, Any]]
     """May be empty: no curves then."""
     videos: list[VideoResult]
-    """The videos that could be read."""
+    """The videos that could be read; none of a test with several labels a video, which has no confusion matrix."""
 
     def __post_init__(self) -> None:
         classes = len(self.class_names)
@@ -105,14 +105,15 @@ def _most_confident_mistakes(videos: Sequence[VideoResult]) -> list[Mistake]:
 
 def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures: dict[str, bytes]) -> str:
     results, views = report.results, report.results["views"]
-    title = f"{results['model']}: top-1 {_percent(results['top1'])}"
+    key, measure = _measures(results)[0]
+    title = f"{results['model']}: {measure} {_percent(results[key])}"
     tested = (
         f"{_many(views['clips'], 'clip')} × {_many(views['crops'], 'crop')} of each video, frames in "
         f"{results['frame_order']} order, {_many(len(report.class_names), 'class', 'classes')}"
     )
     many = len(report.class_names) > figures.MAX_LABELLED_CLASSES
     sections = [
-        _picture("Training", "curves", pictures, "Loss, top-1 accuracy and learning rate against the epoch."),
+        _picture("Training", "curves", pictures, "Loss, accuracy and learning rate against the epoch."),
         _picture(
             "Confusion matrix",
             "confusion",
@@ -122,7 +123,9 @@ def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures
             + " Every row adds up to 100 %; colours follow the square root, so that rare confusions show.",
         ),
         _pairs(counts, report.class_names),
-        _picture("Accuracy of each class", "per_class", pictures, "Share of the class's videos that are right."),
+        _picture("Average precision of each class", "per_class", pictures, "How far its videos come before the others.")
+        if key == "map"
+        else _picture("Accuracy of each class", "per_class", pictures, "Share of the class's videos that are right."),
         _picture(
             "Wrong predictions",
             "mistakes",
@@ -142,12 +145,18 @@ def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures
     )
 
 
+def _measures(results: dict[str, Any]) -> list[tuple[str, str]]:
+    """(key, name) of the figures of this test, the first one first: mAP of a test with several labels a video."""
+    return [(key, name) for key, name in (("map", "mAP"), ("top1", "Top-1"), ("top5", "Top-5")) if key in results]
+
+
 def _tiles(results: dict[str, Any]) -> str:
-    tiles = [("Top-1", _percent(results["top1"])), ("Top-5", _percent(results["top5"]))]
+    tiles = [(name, _percent(results[key])) for key, name in _measures(results)]
     tiles.append((f"Videos tested, of {results['n_listed']:,}", f"{results['n_decoded']:,}"))
     if results["n_failed"]:
         tiles.append(("Unreadable", f"{results['n_failed']:,}"))
-        tiles.append(("Top-1, unreadable counted wrong", _percent(results["top1_failed_as_wrong"])))
+        key, name = _measures(results)[0]
+        tiles.append((f"{name}, unreadable counted wrong", _percent(results[f"{key}_failed_as_wrong"])))
     return "\n".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)
 
 
