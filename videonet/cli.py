@@ -16,6 +16,7 @@ from videonet.commands import (
     compare,
     doctor,
     download,
+    export,
     extract,
     index,
     inflate,
@@ -45,6 +46,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "extract": (extract, "features of clips"),
     "predict": (predict, "what is in these videos?"),
     "compare": (compare, "runs beside each other: settings, figures, curves"),
+    "export": (export, "a network as one .onnx or .pt2 file"),
     "index": (index, "frames, times and sizes of all videos, and which are broken"),
     "check-videos": (check_videos, "decode every frame of all videos, and say which are damaged"),
     "prepare": (prepare, "copies of all videos that read faster in training"),
@@ -71,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.decode.reader import BackendMissing, VideoError
     from videonet.engine.checkpoint import CheckpointError
     from videonet.engine.dist import DeviceError
+    from videonet.engine.exported import ExportError
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
     from videonet.engine.trackers import TrackerError
@@ -79,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     setup_logging(quiet=arguments.quiet or os.environ.get("RANK", "0") != "0")  # one rank speaks for all
     wrong_input = (
-        BackendMissing, CheckpointError, ConfigError, DeviceError, LedgerError, ListError, OutputError,
+        BackendMissing, CheckpointError, ConfigError, DeviceError, ExportError, LedgerError, ListError, OutputError,
         TrackerError, TrainingError, VideoError, WeightsError,
     )  # fmt: skip
     try:
