@@ -13,9 +13,11 @@ from typing import Protocol
 
 from videonet.commands import (
     check_videos,
+    compare,
     compare_results,
     doctor,
     download,
+    export,
     extract,
     index,
     inflate,
@@ -47,6 +49,8 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "probe-time": (probe_time, "does the network use time? frames shuffled, reversed, frozen"),
     "extract": (extract, "features of clips"),
     "predict": (predict, "what is in these videos?"),
+    "compare": (compare, "runs beside each other: settings, figures, curves"),
+    "export": (export, "a network as one .onnx or .pt2 file"),
     "index": (index, "frames, times and sizes of all videos, and which are broken"),
     "check-videos": (check_videos, "decode every frame of all videos, and say which are damaged"),
     "prepare": (prepare, "copies of all videos that read faster in training"),
@@ -73,16 +77,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.decode.reader import BackendMissing, VideoError
     from videonet.engine.checkpoint import CheckpointError
     from videonet.engine.dist import DeviceError
+    from videonet.engine.exported import ExportError
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
     from videonet.engine.results import ResultsError
+    from videonet.engine.trackers import TrackerError
     from videonet.engine.train import TrainingError
     from videonet.models.weightfile import WeightsError
 
     setup_logging(quiet=arguments.quiet or os.environ.get("RANK", "0") != "0")  # one rank speaks for all
     wrong_input = (
-        BackendMissing, CheckpointError, ConfigError, DeviceError, LedgerError, ListError, OutputError,
-        ResultsError, TrainingError, VideoError, WeightsError,
+        BackendMissing, CheckpointError, ConfigError, DeviceError, ExportError, LedgerError, ListError, OutputError,
+        ResultsError, TrackerError, TrainingError, VideoError, WeightsError,
     )  # fmt: skip
     try:
         return COMMANDS[arguments.command][0].run(arguments, rest)

@@ -89,6 +89,9 @@ def test_a_flip_changes_the_label_where_the_list_says_so(items):
         for flip in (0.0, 1.0)
     ]
     assert labels == [items[0].label, 7]
+    several = [replace(items[0], labels=(0, 3, 4))]
+    dataset = VideoDataset(several, replace(TRAIN, flip=1.0), flip_labels={0: 1, 1: 0, 4: 5, 5: 4})
+    assert dataset[0, 0].labels == (1, 3, 5)
 
 
 def test_known_bad_videos_are_not_opened_and_not_forgotten(items):

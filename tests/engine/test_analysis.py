@@ -122,3 +122,17 @@ def test_no_video_no_figures():
         "probabilities", 10, 0,
     )  # fmt: skip
     assert (found["nll"], found["calibration"], found["curve"]) == (None, None, [])
+
+
+def test_sigmoids_are_averaged_and_are_no_distribution():
+    logits, labels = made()
+    for how in ("probabilities", "logits"):
+        views = torch.from_numpy(logits).double()
+        expected = views.sigmoid().mean(1) if how == "probabilities" else views.mean(1).sigmoid()
+        np.testing.assert_allclose(analysis.average_views(logits, how, "sigmoid"), expected.numpy(), atol=1e-7)
+    found = analysis.analyse(
+        logits, labels, ViewTable.of("dense", [3], 3), (3, 3), NAMES, "probabilities", 20, 0, "sigmoid"
+    )
+    assert (found["nll"], found["calibration"]) == (None, None)
+    assert found["curve"][-1]["top1"] == top_k(analysis.average_views(logits, "probabilities", "sigmoid"), labels, 1)
+    assert found["intervals"].keys() == {"level", "draws", "seed", "top1", "top5"}

@@ -37,7 +37,7 @@ class Subject:
         self.config = from_dict(checkpoint.config, self.path)
         self.names = checkpoint.class_names
         self.preprocessing = build.build_preprocessing(self.config)
-        self.items = build.build_test_listing(self.config.data, self.names).items[::every]
+        self.items = build.build_test_listing(self.config.data, self.names, self.config.optim.loss).items[::every]
         self.model = build.restore_model(checkpoint, self.config.model, self.preprocessing)
 
     def run(self, clips, crops, curve=(), order="normal", batch_size=4, max_views=32, sampler="dense"):

@@ -2,12 +2,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from videonet.engine.loss import inverse_frequency, make_loss, one_hot
+from videonet.engine.loss import inverse_frequency, make_loss
 from videonet.engine.mix import Mix
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, 3.0]])
 LABELS = torch.tensor([0, 1])
-TARGETS = one_hot(LABELS, 3)
+TARGETS = F.one_hot(LABELS, 3).float()
 
 
 def test_cross_entropy_of_shares_is_that_of_labels():
@@ -60,6 +60,30 @@ def test_mixed_targets_are_the_shares_of_the_pixels(mix):
         moved += int(not torch.equal(mixed, clips))
     assert moved > 10
     assert torch.equal(clips[:, 0, 0, 0, 0], torch.arange(1.0, 5.0))
+
+
+@pytest.mark.parametrize("mix", [Mix(0.8, 0.0), Mix(0.0, 1.0)])
+def test_several_labels_mix_as_one_label_does(mix):
+    clips, several = torch.rand(4, 3, 2, 16, 20), torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]])
+    mixed = []
+    for targets in (torch.eye(4), several):
+        torch.manual_seed(5)
+        mixed.append(mix(clips, targets))
+    assert type(mixed[0][0]) is torch.Tensor
+    assert torch.equal(mixed[0][0], mixed[1][0])
+    torch.testing.assert_close(mixed[1][1], mixed[0][1] @ several)
+
+
+def test_both_kinds_have_their_turn_and_some_batches_none():
+    """A mixup changes every pixel, a CutMix a box."""
+    clips, kinds = torch.arange(1.0, 5.0).view(4, 1, 1, 1, 1).expand(4, 3, 2, 16, 20), []
+    torch.manual_seed(0)
+    for _ in range(200):
+        changed = (Mix(0.8, 1.0, share=0.5)(clips, torch.eye(4))[0] != clips).float().mean().item()
+        kinds.append("none" if changed == 0 else "mixup" if changed == 1 else "cutmix")
+    assert kinds.count("none") > 60
+    assert kinds.count("mixup") > 25
+    assert kinds.count("cutmix") > 25
 
 
 def test_mixing_can_be_left_out():

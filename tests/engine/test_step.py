@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from fvcore.nn.precise_bn import update_bn_stats
 from torch import nn
 
 from videonet.data.loader import Batch
@@ -13,7 +14,8 @@ from videonet.engine.freeze import freeze
 from videonet.engine.loss import make_loss
 from videonet.engine.mix import Mix
 from videonet.engine.optim import make_optimizer, parameter_groups
-from videonet.engine.step import Recipe, Step
+from videonet.engine.step import Recipe, Step, channels_last
+from videonet.models import create_model
 
 PREPROCESSING = Preprocessing.from_dict(
     {"sampler": "dense", "frames": 2, "stride": 1, "fps": None, "crop": 8, "short_side": 8, "fit": "crop",
@@ -107,23 +109,61 @@ def test_faster_ways_compute_the_same(recipe):
     torch.testing.assert_close(weights(plain.model), weights(fast.model), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("name", "layout"), [("iresnet50", torch.channels_last),
+                                              ("iresnet3d50", torch.channels_last_3d)])  # fmt: skip
+def test_channels_last_of_2d_and_3d_nets(name, layout):
+    net = create_model(name, 4, width=8, blocks=(1, 1, 1, 1))
+    clips = torch.rand(2, 3, 4, 32, 32)
+    before = net.eval()(clips)
+    channels_last(net)
+    assert net.layer1[0].conv2.weight.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(net(clips.contiguous(memory_format=torch.channels_last_3d)), before)
+
+
 def test_mixing_changes_the_loss_and_its_targets():
     assert run(make_step(mix=Mix(mixup_alpha=0.8)), 1) != run(make_step(), 1)
 
 
-def test_precise_statistics_are_plain_means():
-    step = make_step()
+def statistics(step):
+    return step.tested[1].running_mean.clone(), step.tested[1].running_var.clone()
+
+
+def test_precise_statistics_are_those_of_all_batches_together():
+    """fvcore's, and the plain ones over every pixel; without that they are something else."""
+    step, theirs = make_step(Recipe(ema_decay=0.5)), make_step()
     run(step, 2)
+    theirs.model.load_state_dict(step.tested.state_dict())
     batches = [batch(seed) for seed in (10, 11, 12)]
-    with torch.no_grad():
-        maps = [step.model[0](PREPROCESSING.normalise(b.views.flatten(0, 1))) for b in batches]
-    expected = torch.stack([m.mean(dim=(0, 2, 3, 4)) for m in maps]).mean(dim=0)
+    clips = [PREPROCESSING.normalise(b.views.flatten(0, 1)) for b in batches]
+    before = statistics(step)
     step.renew_statistics(batches)
-    torch.testing.assert_close(step.model[1].running_mean, expected)
-    assert step.model[1].momentum == 0.1
+    with torch.no_grad():
+        var, mean = torch.var_mean(step.tested[0](torch.cat(clips)), (0, 2, 3, 4), correction=0)
+    update_bn_stats(theirs.model.train(), clips, len(clips))
+    for found, old, *expected in zip(statistics(step), before, (mean, var), statistics(theirs), strict=True):
+        assert not torch.allclose(found, old, rtol=1e-3)
+        for one in expected:
+            torch.testing.assert_close(found, one, rtol=1e-5, atol=1e-6)
+    assert step.tested[1].momentum == 0.1
+    assert not step.tested[1]._forward_pre_hooks
+
+
+def test_precise_statistics_leave_out_what_is_frozen():
     frozen = make_step(batch_norm="frozen")
-    frozen.renew_statistics(batches)
+    frozen.renew_statistics([batch(1)])
     assert torch.equal(frozen.model[1].running_mean, torch.zeros(4))
+
+
+def test_precise_statistics_of_two_ranks_are_those_of_one(monkeypatch):
+    whole, first, second = make_step(), make_step(), make_step()
+    whole.renew_statistics([batch(1), batch(2), batch(3)])
+    sums = []
+    monkeypatch.setattr(Ranks, "mean", lambda self, value: sums.append(value) or value)
+    first.renew_statistics([batch(1)])
+    monkeypatch.setattr(Ranks, "mean", lambda self, value: (value + sums[0]) / 2)
+    second.renew_statistics([batch(2), batch(3)])
+    for one, two in zip(statistics(whole), statistics(second), strict=True):
+        torch.testing.assert_close(one, two)
 
 
 def test_the_time_of_a_step_is_split():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from videonet.data.sources import SOURCES
 from videonet.decode.reader import BACKENDS
+from videonet.engine.trackers import TRACKERS
 from videonet.models import list_models
 from videonet.models.families import INFLATIONS
 from videonet.models.keymaps import SOURCES as WEIGHT_SOURCES
@@ -38,6 +39,7 @@ KNOWN_NAMES = {
     "model.weights_source": list(WEIGHT_SOURCES),
     "data.source": list(SOURCES),
     "data.backend": list(BACKENDS),
+    "log.trackers": list(TRACKERS),
 }
 
 __all__ = [

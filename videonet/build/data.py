@@ -20,6 +20,7 @@ from videonet.data.views import TestViews
 from videonet.decode.reader import Limits, Opener
 from videonet.engine.dist import Ranks
 from videonet.engine.log import logger
+from videonet.engine.loss import activation
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,17 @@ def build_splits(data: DataConfig) -> Splits:
     return Splits(train, val, test)
 
 
-def build_test_listing(data: DataConfig, class_names: Sequence[str]) -> Listing:
+def build_test_listing(data: DataConfig, class_names: Sequence[str], loss: str) -> Listing:
     """The test videos, labelled in the order of the class names that the model was trained on.
 
-    Raises ConfigError where some have no label, or several.
+    Raises ConfigError where some have no label, or several that the model's loss cannot tell apart.
     """
     where = data.test or data.val
     if where is not None:
         listing = read_listing(data, where, class_names)
         if problems := unlabelled(listing):
             raise ConfigError([f"{problem}; videonet predict needs none" for problem in problems])
-        refuse_several_labels(listing)
+        check_labels(listing, loss)
         return listing
     if data.train is None:
         raise ConfigError(["data.test is not set; name a folder of class folders or a list of videos"])
@@ -68,10 +69,15 @@ def build_test_listing(data: DataConfig, class_names: Sequence[str]) -> Listing:
     return splits.val
 
 
-def refuse_several_labels(listing: Listing) -> None:
-    """Raises ConfigError for a multi-label list."""
-    if any(item.labels for item in listing.items):
-        raise ConfigError(["a list with several labels a video can be read, but not yet trained or tested on"])
+def check_labels(listing: Listing, loss: str) -> bool:
+    """Whether the list has several labels a video. Raises ConfigError where the loss then chooses one of them."""
+    several = any(item.labels for item in listing.items)
+    if several and activation(loss) == "softmax":
+        raise ConfigError(
+            [f"the list gives several labels a video, and optim.loss={loss} chooses one of them; "
+             f"train with optim.loss=binary, or list one label a video (data.source=list)"]
+        )  # fmt: skip
+    return several
 
 
 def read_listing(data: DataConfig, path: str, class_names: Sequence[str] | None) -> Listing:
@@ -143,7 +149,7 @@ def build_test_views(preprocessing: Preprocessing, test: TestConfig, curve: bool
         crops,
         test.frame_order,
         test.curve if curve else (),
-        cut_later=letterbox or crops > 1,
+        cut_later=crops > 1 or (letterbox and test.clips > 1),
     )
 
 

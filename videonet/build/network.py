@@ -31,6 +31,7 @@ def build_model(model: ModelConfig, num_classes: int) -> Network:
             zero_init_residual=model.zero_init_residual,
             inflation=model.inflation,
             checkpoint_every=model.checkpoint_every,
+            drop_path=model.drop_path,
         )
     except ValueError as error:
         raise ConfigError([f"model: {error}"]) from None

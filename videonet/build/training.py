@@ -12,7 +12,7 @@ from videonet.config import Config, ConfigError, to_dict
 from videonet.config.schema import OptimConfig, TestConfig
 from videonet.data.audit import empty_classes, leaks, unlabelled
 from videonet.data.dataset import VideoDataset
-from videonet.data.lists import Listing
+from videonet.data.lists import Listing, VideoItem
 from videonet.data.loader import TrainSampler
 from videonet.data.manifest import fingerprint_of
 from videonet.data.photometric import Photometric
@@ -22,11 +22,12 @@ from videonet.data.views import TrainViews
 from videonet.engine.dist import Ranks
 from videonet.engine.freeze import freeze
 from videonet.engine.log import logger
-from videonet.engine.loss import Loss, inverse_frequency, make_loss
+from videonet.engine.loss import Loss, activation, inverse_frequency, make_loss
 from videonet.engine.mix import Mix
 from videonet.engine.optim import make_optimizer, parameter_groups
 from videonet.engine.schedule import Schedule, cosine, linear, multistep, warm_up
 from videonet.engine.step import Recipe, Step
+from videonet.engine.trackers import TRACKERS, Place, Tracker, TrackerError
 from videonet.engine.train import Plan, Trainer
 
 from .data import (
@@ -37,8 +38,8 @@ from .data import (
     build_quarantine,
     build_splits,
     build_test_loader,
+    check_labels,
     known_bad,
-    refuse_several_labels,
 )
 from .network import build_model, check_clip, start_from_weights
 
@@ -50,7 +51,7 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
     """
     splits = build_splits(config.data)
     names, items = splits.train.class_names, splits.train.items
-    _check_splits(splits)
+    _check_splits(splits, config.optim.loss)
     preprocessing = build_preprocessing(config)
     quarantine = build_quarantine(config)
     dataset = VideoDataset(
@@ -62,7 +63,7 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
         flip_labels=splits.train.flip_labels,
         known_bad=known_bad(items, config.data, quarantine, config.data.train or ""),
     )
-    sampler = build_train_sampler(config, len(items), ranks)
+    sampler = build_train_sampler(config, items, ranks)
     val_loader = None
     if splits.val is not None:
         one_view = TestConfig(clips=1, crops=1, batch_size=config.test.batch_size)
@@ -75,6 +76,8 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
         loader=build_loader(config, dataset, sampler, ranks, quarantine),
         sampler=sampler,
         val_loader=val_loader,
+        val_items=splits.val.items if splits.val else (),
+        activation=activation(config.optim.loss),
         schedule=build_schedule(config.optim, train.epochs),
         plan=Plan(
             seed=config.seed,
@@ -94,16 +97,17 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
         output_dir=Path(config.output_dir),
         config=to_dict(config),
         fingerprint=fingerprint_of(items),
+        trackers=build_trackers(config),
     )
 
 
-def _check_splits(splits: Splits) -> None:
+def _check_splits(splits: Splits, loss: str) -> None:
     """Raises ConfigError for training or validation videos that cannot be trained or measured on."""
     train, val = splits.train, splits.val
     problems = unlabelled(train) + (unlabelled(val) if val else [])
     if problems:
         raise ConfigError(problems)
-    refuse_several_labels(train)
+    check_labels(train, loss)
     for warning in empty_classes(train) + (leaks(train.items, val.items, "val") if val else []):
         logger.warning("%s", warning)
 
@@ -120,22 +124,37 @@ def build_train_views(config: Config, preprocessing: Preprocessing, class_names:
         augment.erase,
     )  # fmt: skip
     if preprocessing.pixels == "yuv" and not photometric.idle:
-        raise ConfigError(
-            ["clip.pixels=yuv finishes clips on the device: no colour jitter, randaugment, erase"]
-        )
+        raise ConfigError(["clip.pixels=yuv finishes clips on the device: no colour jitter, randaugment, erase"])
     geometry = augment.crop, augment.area, augment.aspect, augment.short_side
     return TrainViews(preprocessing, *geometry, flip, config.train.clips_per_video, augment.pad, photometric)
 
 
-def build_train_sampler(config: Config, videos: int, ranks: Ranks) -> TrainSampler:
+def build_trackers(config: Config) -> list[Tracker]:
+    """Those of `log.trackers`, not yet started. Raises ConfigError where a package is missing."""
+    folder = Path(config.output_dir)
+    place = Place(folder, config.log.project, config.log.name or folder.resolve().name)
+    try:
+        return [TRACKERS[name](place) for name in dict.fromkeys(config.log.trackers)]
+    except TrackerError as error:
+        raise ConfigError([f"log.trackers: {error}"]) from None
+
+
+def build_train_sampler(config: Config, items: Sequence[VideoItem], ranks: Ranks) -> TrainSampler:
     """Raises ConfigError where batch size, clips a video, ranks and videos do not go together."""
-    train = config.train
+    train, balance = config.train, config.data.balance
+    if balance and any(item.labels for item in items):
+        raise ConfigError(
+            [f"data.balance {balance:g} needs one label a video; take optim.class_weights=inverse instead"]
+        )
     if train.batch_size % train.clips_per_video:
         raise ConfigError(
             [f"train.batch_size {train.batch_size} does not divide by train.clips_per_video {train.clips_per_video}"]
         )
     try:
-        return TrainSampler(videos, train.batch_size // train.clips_per_video, config.seed, ranks.rank, ranks.world)
+        return TrainSampler(
+            len(items), train.batch_size // train.clips_per_video, config.seed, ranks.rank, ranks.world,
+            [item.label for item in items], balance,
+        )  # fmt: skip
     except ValueError as error:
         raise ConfigError([str(error)]) from None
 
@@ -183,7 +202,8 @@ def build_loss(optim: OptimConfig, listing: Listing, device: torch.device) -> Lo
     """The loss, with the class weights of the training videos."""
     weights = None
     if optim.class_weights == "inverse":
-        weights = inverse_frequency([item.label for item in listing.items], len(listing.class_names)).to(device)
+        labels = [label for item in listing.items for label in item.labels or (item.label,)]
+        weights = inverse_frequency(labels, len(listing.class_names)).to(device)
     return make_loss(optim.loss, optim.label_smoothing, optim.focal_gamma, weights)
 
 

@@ -1,13 +1,74 @@
-"""What commands on a checkpoint share: its run folder, and its config with a file and options laid over it."""
+"""What commands on a checkpoint share: its run folder, its config with options laid over it, and its network.
+
+Commands that only need logits also take an exported file (.onnx, .pt2) for a checkpoint.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
 
 from videonet import build
 from videonet.config import Config, ConfigError, Resolved, from_dict, load_config, to_dict
-from videonet.engine.checkpoint import Checkpoint
+from videonet.data.preprocessing import Preprocessing
+from videonet.engine.checkpoint import load_checkpoint
+from videonet.engine.exported import kind_of, open_exported
+
+
+class Configured(Protocol):
+    """A checkpoint, or what else holds its config."""
+
+    @property
+    def config(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A trained network in a file, and what it takes to feed it and to read its logits."""
+
+    config: Config
+    """With the options laid over it."""
+    in_file: Mapping[str, Any]
+    """The config as it stands in the file."""
+    preprocessing: Preprocessing
+    class_names: Sequence[str]
+    precision: str
+    network: Callable[[torch.device], nn.Module]
+    """Loads it. Raises CheckpointError or ExportError."""
+
+
+def open_stored(path: str, opts: Sequence[str], trust_pt2: bool = False) -> Stored:
+    """A checkpoint, or an exported file, told by its suffix.
+
+    Raises CheckpointError, ExportError, or ConfigError for options that do not fit it.
+    """
+    kind = kind_of(Path(path))
+    if kind is None:
+        checkpoint = load_checkpoint(path)
+        config = config_of(checkpoint, path, None, opts).config
+        preprocessing = build.build_preprocessing(config)
+
+        def restored(device: torch.device) -> nn.Module:
+            return build.restore_model(checkpoint, config.model, preprocessing).to(device)
+
+        precision = config.train.precision
+        return Stored(config, checkpoint.config, preprocessing, checkpoint.class_names, precision, restored)
+    exported = open_exported(Path(path), kind, trust_pt2)
+    card = exported.card
+    resolved = config_of(card, path, None, opts)
+    if changed := [key for key in _BUILT_IN if resolved.origins[key] == "--opts"]:
+        raise ConfigError([f"{key} is built into {path} and cannot be changed; export it again" for key in changed])
+    sees = replace(build.build_preprocessing(resolved.config), input=card.feeding.input)
+    return Stored(resolved.config, card.config, sees, card.class_names, "fp32", exported.network)
+
+
+_BUILT_IN = ("clip.frames", "clip.crop", "clip.input", "clip.mean", "clip.std")
+"""Settings that the graph of an exported file was traced with."""
 
 
 def run_dir(checkpoint_path: str) -> Path:
@@ -16,7 +77,7 @@ def run_dir(checkpoint_path: str) -> Path:
     return folder.parent if folder.name == "checkpoints" else folder
 
 
-def config_of(checkpoint: Checkpoint, path: str, cfg: str | None, opts: Sequence[str]) -> Resolved:
+def config_of(checkpoint: Configured, path: str, cfg: str | None, opts: Sequence[str]) -> Resolved:
     """The checkpoint's own config, with the file and the options laid over it.
 
     The network must stay what it is, and what it sees may change only by an option: no file does it by accident.

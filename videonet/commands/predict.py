@@ -15,7 +15,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     add_opts(parser)
     parser.add_argument("video", nargs="+", help="files, folders or lists")
-    parser.add_argument("--checkpoint", required=True, metavar="PT")
+    parser.add_argument(
+        "--checkpoint", required=True, metavar="FILE", help="a checkpoint, or what videonet export made"
+    )
+    parser.add_argument("--trust-pt2", action="store_true", help="read a .pt2 file, which could run its author's code")
     parser.add_argument("--topk", type=positive, default=5, help="classes shown (default 5)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -25,25 +28,24 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     import json
 
     from videonet import build
-    from videonet.commands.checkpointed import config_of
+    from videonet.commands.checkpointed import open_stored
     from videonet.data.lists import named_videos
-    from videonet.engine.checkpoint import load_checkpoint
     from videonet.engine.dist import ranks
     from videonet.engine.evaluate import evaluate
+    from videonet.engine.loss import activation
     from videonet.engine.predict import predictions
 
-    checkpoint = load_checkpoint(a.checkpoint)
-    config = config_of(checkpoint, a.checkpoint, None, a.opts).config
-    preprocessing = build.build_preprocessing(config)
+    stored = open_stored(a.checkpoint, a.opts, a.trust_pt2)
+    test, preprocessing = stored.config.test, stored.preprocessing
     items = named_videos(a.video)
-    with ranks(config.device) as here:
-        model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
-        loader = build.build_test_loader(items, preprocessing, config.test, config, here)
+    with ranks(stored.config.device) as here:
+        network = stored.network(here.device)
+        loader = build.build_test_loader(items, preprocessing, test, stored.config, here)
         result = evaluate(
-            model, loader, preprocessing, here, config.train.precision, config.test.max_views_per_forward, "predict",
-            config.test.average,
+            network, loader, preprocessing, here, stored.precision, test.max_views_per_forward, "predict",
+            activation(stored.config.optim.loss), test.average,
         )  # fmt: skip
-    found = predictions(result, items, checkpoint.class_names, a.topk)
+    found = predictions(result, items, stored.class_names, a.topk)
     if a.json:
         print(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))
     else:

@@ -25,12 +25,13 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     from videonet import build
     from videonet.commands.checkpointed import config_of, run_dir
     from videonet.commands.reporting import write_test_report
-    from videonet.config import to_yaml
+    from videonet.config import ConfigError, to_yaml
     from videonet.data.manifest import fingerprint_of
     from videonet.engine.checkpoint import load_checkpoint
     from videonet.engine.dist import ranks
     from videonet.engine.files import atomic, file_sha256, keep_old, write_json
     from videonet.engine.log import logger
+    from videonet.engine.loss import activation
     from videonet.engine.probe import probe, summarise_probe
     from videonet.report.charts import probe_time
     from videonet.report.figures import to_png
@@ -44,14 +45,16 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     run = run_dir(a.checkpoint)
     output_dir = Path(a.out) if a.out else run
     preprocessing = build.build_preprocessing(config)
-    listing = build.build_test_listing(config.data, checkpoint.class_names)
+    listing = build.build_test_listing(config.data, checkpoint.class_names, config.optim.loss)
+    if any(item.labels for item in listing.items):
+        raise ConfigError(["a list with several labels a video cannot be probed: it has no top-1"])
     views = build.build_test_views(preprocessing, replace(config.test, frame_order="normal"))
     with ranks(config.device) as here:
         model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
         loader = build.build_test_loader(listing.items, preprocessing, config.test, config, here, views)
         found = probe(
             model, loader, views.table.places, config.seed, preprocessing, here, config.train.precision,
-            config.test.max_views_per_forward, config.test.average,
+            config.test.max_views_per_forward, activation(config.optim.loss), config.test.average,
         )  # fmt: skip
         if not here.first:
             return 0

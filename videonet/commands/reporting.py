@@ -16,10 +16,8 @@ def write_test_report(folder: Path, run: Path) -> Path:
     videos. Raises ResultsError.
     """
     results = Results.load(folder)
-    videos = [
-        VideoResult(*one)
-        for one in zip(results.ids, results.paths, results.labels.tolist(), results.probabilities, strict=True)
-    ]
+    rows_of_videos = zip(results.ids, results.paths, results.labels.tolist(), results.probabilities, strict=True)
+    videos = [] if results.several else [VideoResult(*one) for one in rows_of_videos]
     rows = read_rows(run / "train.jsonl")
     report = TestReport(results.class_names, results.summary, rows, videos, _probe(folder, results.summary))
     return write_report(folder, report)

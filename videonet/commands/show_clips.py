@@ -83,7 +83,7 @@ def _listing(paths: Sequence[str], data: DataConfig, test: bool) -> Listing:
 
     if not paths:
         train = build.build_splits(data).train
-        return build.build_test_listing(data, train.class_names) if test else train
+        return build.build_test_listing(data, train.class_names, "binary") if test else train
     if len(paths) > 1:
         return Listing(named_videos(paths), ())
     if data.source != "folder" or (Path(paths[0]).is_dir() and any(one.is_dir() for one in Path(paths[0]).iterdir())):
@@ -106,7 +106,8 @@ def _strips(sample: Sample, listing: Listing, preprocessing: Preprocessing, crop
     from videonet.report.contact_sheet import Strip, around_grey
 
     item = listing.items[sample.index]
-    name = listing.class_names[sample.label] if 0 <= sample.label < len(listing.class_names) else ""
+    labels = sample.labels or ((sample.label,) if 0 <= sample.label < len(listing.class_names) else ())
+    name = ", ".join(listing.class_names[label] for label in labels)
     if sample.views is None:
         yield Strip(item.id, name, f"not readable: {sample.failures[0].reason}", None)
         return

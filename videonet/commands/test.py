@@ -45,6 +45,8 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     from videonet.engine.evaluate import evaluate, save_views, summarise
     from videonet.engine.files import atomic, file_sha256, keep_old, write_json
     from videonet.engine.log import logger
+    from videonet.engine.loss import activation
+    from videonet.engine.multilabel import summarise_several
     from videonet.engine.parts import Parts
 
     checkpoint = load_checkpoint(a.checkpoint)
@@ -57,7 +59,8 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     run = run_dir(a.checkpoint)
     output_dir = Path(a.out) if a.out else run
     preprocessing = build.build_preprocessing(config)
-    listing = build.build_test_listing(config.data, checkpoint.class_names)
+    listing = build.build_test_listing(config.data, checkpoint.class_names, config.optim.loss)
+    several = any(item.labels for item in listing.items)
     views = build.build_test_views(preprocessing, test, curve=True)
     with ranks(config.device) as here:
         identity = {}
@@ -74,14 +77,16 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         )
         result = evaluate(
             model, loader, preprocessing, here, config.train.precision, test.max_views_per_forward,
-            average=test.average, parts=parts,
+            activation=activation(config.optim.loss), average=test.average, parts=parts,
         )  # fmt: skip
         if not here.first:
             return 0
+    names = checkpoint.class_names
     result = replace(result, own_views=views.table.views(views.clips, views.crops))
     summary = {
-        **summarise(result, checkpoint.class_names),
-        **_analysis(result, views, model, config, checkpoint.class_names),
+        **(summarise_several(result, names, listing.items) if several else summarise(result, names)),
+        **({} if several else _analysis(result, views, config, names)),
+        **_cost(model, views),
         "views": {"clips": views.clips, "crops": views.crops, "average": test.average},
         "frame_order": test.frame_order,
         "model": config.model.name,
@@ -101,22 +106,24 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     return 0
 
 
-def _analysis(
-    result: Evaluation, views: TestViews, model: Network, config: Config, class_names: Sequence[str]
-) -> dict[str, Any]:
-    """What the stored logits tell beyond accuracy, and what a video costs."""
+def _analysis(result: Evaluation, views: TestViews, config: Config, class_names: Sequence[str]) -> dict[str, Any]:
+    """What the stored logits tell beyond accuracy."""
     from videonet.engine.analysis import analyse
+
+    test, own = config.test, (views.clips, views.crops)
+    return analyse(
+        result.view_logits, result.labels, views.table, own, class_names, test.average, test.bootstrap, config.seed,
+        result.activation,
+    )  # fmt: skip
+
+
+def _cost(model: Network, views: TestViews) -> dict[str, float]:
+    """GFLOPs as the field quotes them: multiply-adds, of a view and of all views of the test."""
     from videonet.models.complexity import count
 
-    test, seen = config.test, views.preprocessing
-    own = views.clips, views.crops
-    found = analyse(
-        result.view_logits, result.labels, views.table, own, class_names, test.average, test.bootstrap, config.seed
-    )
+    seen = views.preprocessing
     gflops = count(model, (1, 3, seen.frames, seen.crop, seen.crop)).macs / 1e9
-    for row in found["curve"]:
-        row["gflops"] = gflops * row["views"]
-    return {**found, "gflops_per_view": gflops, "gflops": gflops * own[0] * own[1]}
+    return {"gflops_per_view": gflops, "gflops": gflops * views.clips * views.crops}
 
 
 def _settings(config: Config, items: list[VideoItem]) -> dict[str, Any]:
@@ -126,24 +133,27 @@ def _settings(config: Config, items: list[VideoItem]) -> dict[str, Any]:
 
     from videonet.commands.checkpointed import flat
 
-    listed = json.dumps([(item.id, item.label) for item in items]).encode()
+    listed = json.dumps([(item.id, item.label, item.labels) for item in items]).encode()
     settings = {key: value for key, value in flat(config).items() if not key.startswith(CHANGES_NO_LOGIT)}
     return {"list_sha256": hashlib.sha256(listed).hexdigest(), **settings}
 
 
 def _in_words(summary: dict[str, Any], results: Path, report: Path) -> str:
     counts = f"{summary['n_decoded']} of {summary['n_listed']} videos read"
-    if summary["top1"] is None:
+    figures = [("mAP", "map")] if "map" in summary else [("top-1", "top1"), ("top-5", "top5")]
+    first, key = figures[0]
+    if summary[key] is None:
         return f"no figure: {counts}; see {results}"
-    views, bounds = summary["views"], summary["intervals"]
+    views, bounds = summary["views"], summary.get("intervals")
     within = "" if bounds is None else f" [{100 * bounds['top1'][0]:.2f}, {100 * bounds['top1'][1]:.2f}]"
+    curve = summary.get("curve", [])
     lines = [
-        f"top-1 {100 * summary['top1']:.2f} %{within}  top-5 {100 * summary['top5']:.2f} %  "
-        f"({counts}; failed ones counted wrong: top-1 {100 * summary['top1_failed_as_wrong']:.2f} %)",
+        "  ".join(f"{name} {100 * summary[key]:.2f} %{within * (key == 'top1')}" for name, key in figures)
+        + f"  ({counts}; failed ones counted wrong: {first} {100 * summary[f'{key}_failed_as_wrong']:.2f} %)",
         f"{views['clips']} clips x {views['crops']} crops, frames {summary['frame_order']}, "
         f"{summary['gflops']:.4g} GFLOPs a video",
+        *(f"  {row['clips']:>3} x {row['crops']}: top-1 {100 * row['top1']:.2f} %" for row in curve if len(curve) > 1),
+        f"results: {results}",
+        f"report:  {report}",
     ]
-    lines += [f"  {row['clips']:>3} x {row['crops']}: top-1 {100 * row['top1']:.2f} %" for row in summary["curve"]] * (
-        len(summary["curve"]) > 1
-    )
-    return "\n".join([*lines, f"results: {results}", f"report:  {report}"])
+    return "\n".join(lines)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MAY_CHANGE_ON_RESUME = ("output_dir", "device", "data.workers", "data.worker_", "data.prefetch_batches",
                         "data.quarantine", "data.max_failed", "train.log_every", "train.checkpoint_", "train.keep",
-                        "train.eval_every", "train.early_stop", "test.")  # fmt: skip
+                        "train.eval_every", "train.early_stop", "test.", "log.")  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(a: argparse.Namespace, words: list[str]) -> int:
-    """Raises ConfigError, ListError, WeightsError, CheckpointError, OutputError, TrainingError or DeviceError."""
+    """Raises ConfigError, ListError, WeightsError, CheckpointError, OutputError, TrackerError, TrainingError or
+    DeviceError.
+    """
     from pathlib import Path
 
     import torch

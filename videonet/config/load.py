@@ -99,6 +99,26 @@ def to_yaml(resolved: Resolved) -> str:
     return "\n".join(lines) + "\n"
 
 
+def read_settings(text: str) -> dict[str, tuple[object, str]]:
+    """Key path -> value and origin, of what `to_yaml` of any version wrote: nothing is checked against the schema.
+
+    Raises ConfigError where the text is no YAML mapping.
+    """
+    try:
+        document = read_document(text)
+    except TextError as error:
+        raise ConfigError([f"line {error.line} cannot be read as YAML: {error}"]) from error
+    if not isinstance(document.tree, dict):
+        raise ConfigError(["it holds no settings"])
+    lines = text.splitlines()
+    settings: dict[str, tuple[object, str]] = {}
+    for key, value in document.tree.items():
+        inside = {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
+        for path, item in inside.items():
+            settings[path] = item, lines[document.lines[path] - 1].rpartition("  # ")[2]
+    return settings
+
+
 _DEFAULTS: dict[str, Any] = {}
 """Key path of every setting -> its default."""
 _KEYS: dict[str, list[str]] = {"": []}
@@ -221,14 +241,15 @@ class _Draft:
         return f"{shown} {rule}, got {_show(fault['input'])}{origin}"
 
     def _check_name(self, path: str, names: list[str]) -> None:
-        name = self.given.get(path, _DEFAULTS[path])
-        if not isinstance(name, str) or any(fnmatch.fnmatchcase(name, known) for known in names):
-            return
-        near = difflib.get_close_matches(name, names, n=1)
-        guess = f"did you mean '{near[0]}'? " if near else ""
-        listed = ", ".join(names[:_LIMIT_NAMES])
-        more = f", and {len(names) - _LIMIT_NAMES} more" if len(names) > _LIMIT_NAMES else ""
-        self.problems.append(f"{path} '{name}' is not known ({self.origins[path]}); {guess}Known: {listed}{more}")
+        value = self.given.get(path, _DEFAULTS[path])
+        for name in value if isinstance(value, list) else [value]:
+            if not isinstance(name, str) or any(fnmatch.fnmatchcase(name, known) for known in names):
+                continue
+            near = difflib.get_close_matches(name, names, n=1)
+            guess = f"did you mean '{near[0]}'? " if near else ""
+            listed = ", ".join(names[:_LIMIT_NAMES])
+            more = f", and {len(names) - _LIMIT_NAMES} more" if len(names) > _LIMIT_NAMES else ""
+            self.problems.append(f"{path} '{name}' is not known ({self.origins[path]}); {guess}Known: {listed}{more}")
 
 
 _RULES = {

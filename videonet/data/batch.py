@@ -31,11 +31,20 @@ class Batch:
     """Indices of all videos that were to be in it, readable or not."""
     timing: Timing = field(default_factory=Timing)
     """Summed over the samples."""
+    label_sets: tuple[tuple[int, ...], ...] = ()
+    """All classes of each of the B videos, of a list of several labels a video; `labels` then has the first of each."""
     wait_seconds: float = 0.0
     """How long the loader's user waited for this batch."""
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def targets(self, classes: int) -> torch.Tensor:
+        """float32 (B, `classes`): 1 for every class of a video, 0 elsewhere."""
+        targets = torch.zeros(len(self), classes)
+        for row, labels in zip(targets, self.label_sets or self.labels[:, None].tolist(), strict=True):
+            row[list(labels)] = 1.0
+        return targets
 
     def on(self, device: torch.device) -> torch.Tensor:
         """The finished views, uint8 (B, V, 3, T, S, S), on `device`."""
@@ -100,4 +109,5 @@ class BatchBuilder:
             failures=tuple(failure for sample in samples for failure in sample.failures),
             asked=self._asked,
             timing=sum((sample.timing for sample in good), Timing()),
+            label_sets=tuple(sample.labels for sample in good) if any(sample.labels for sample in good) else (),
         )

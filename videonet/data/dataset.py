@@ -73,6 +73,8 @@ class Sample:
     views: torch.Tensor | None
     seconds: np.ndarray
     failures: tuple[Failure, ...] = ()
+    labels: tuple[int, ...] = ()
+    """All classes, of a list of several labels a video."""
     finish: Later | None = None
     timing: Timing = field(default_factory=Timing)
 
@@ -84,7 +86,7 @@ class SampleReader:
     Where the preprocessing says pixels="yuv", `open_video` must open for it, and samples hold planes.
 
     A video counts as unreadable when more than `max_missing` of its frames were cut off the file, or more than
-    `max_damaged` of the frames wanted from it are damaged. Where a clip was flipped, `flip_labels` changes its label.
+    `max_damaged` of the frames wanted from it are damaged. Where a clip was flipped, `flip_labels` changes its labels.
     """
 
     views: Views
@@ -128,10 +130,12 @@ class SampleReader:
             views = (allocate or _new)(tuple(clip.frames.shape)).copy_(clip.frames)
             finish = Finish(clip.colour, cut, rows, plan.emits, plan.crops)
         seconds = clip.pts_seconds[rows]
+        mirrored = self.flip_labels if plan.flipped else {}
         emitting = emitted * (decoded - opened)
         return Sample(
             index=key[1],
-            label=self.flip_labels.get(item.label, item.label) if plan.flipped else item.label,
+            label=mirrored.get(item.label, item.label),
+            labels=tuple(mirrored.get(label, label) for label in item.labels),
             views=views,
             seconds=np.stack([seconds.min(axis=1), seconds.max(axis=1)], axis=1),
             finish=finish,
@@ -190,7 +194,8 @@ class VideoDataset(Dataset[Sample]):
                 failures.append(Failure(item.id, item.path, error.reason))
                 continue
             return replace(sample, failures=tuple(failures))
-        return Sample(index, self.items[index].label, None, np.zeros((0, 2)), tuple(failures))
+        item = self.items[index]
+        return Sample(index, item.label, None, np.zeros((0, 2)), tuple(failures), item.labels)
 
     def _candidates(self, key: Key) -> Iterator[int]:
         epoch, index = key

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from .formats.folders import VIDEO_SUFFIXES, find_videos, read_folder
 from .formats.listing import Listing, VideoItem
 from .formats.names import read_class_names
@@ -19,6 +21,7 @@ __all__ = [
     "VideoItem",
     "find_videos",
     "hold_out",
+    "multi_hot",
     "named_videos",
     "read_class_names",
     "read_folder",
@@ -45,6 +48,14 @@ def named_videos(names: Sequence[str]) -> list[VideoItem]:
     if len({item.id for item in items}) < len(items):
         items = [VideoItem(item.path.lstrip("/"), item.path, item.label) for item in items]
     return items
+
+
+def multi_hot(items: Sequence[VideoItem], classes: int) -> np.ndarray:
+    """bool (n, `classes`): the classes of each video of a list of several labels."""
+    targets = np.zeros((len(items), classes), dtype=bool)
+    for row, item in zip(targets, items, strict=True):
+        row[list(item.labels)] = True
+    return targets
 
 
 def hold_out(listing: Listing, share: float) -> tuple[Listing, Listing]:

@@ -12,18 +12,21 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self, get_args
 
 import numpy as np
 
+from .balance import balanced_epoch, turns
 from .batch import Batch
 from .crew import Crew, Queue
 from .dataset import Key, VideoDataset
 from .quarantine import Quarantine
 from .workers import Kind
+
+_AGAIN = 1 << 32  # more than there are epochs
 
 
 class Sampler(Protocol):
@@ -38,14 +41,26 @@ class TrainSampler:
     """Shuffled batches of one epoch; `batch_size` is global, each rank takes its stride of every global batch.
 
     A last short batch is left out (its videos come up in other epochs), unless it is the only one.
+    With the labels of the videos, `balance` above 0 draws rare classes more often, as `balanced_epoch` says. A video
+    that comes up again in an epoch has another first number in its key, and so another clip.
     """
 
-    def __init__(self, length: int, batch_size: int, seed: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        labels: Sequence[int] | None = None,
+        balance: float = 0.0,
+    ) -> None:
         if batch_size % world:
             raise ValueError(f"train.batch_size {batch_size} does not divide by {world} ranks; choose a multiple")
         if length < world:
             raise ValueError(f"{length} training videos cannot feed {world} ranks; use at most {length} ranks")
         self._length, self._batch, self._seed, self._rank, self._world = length, batch_size, seed, rank, world
+        self._labels, self._balance = labels, balance
         self._epoch, self._start = 0, 0
 
     def __len__(self) -> int:
@@ -58,10 +73,15 @@ class TrainSampler:
 
     def __iter__(self) -> Iterator[list[Key]]:
         epoch, first = self._epoch, self._start
-        order = np.random.default_rng((self._seed, epoch)).permutation(self._length)
+        rng = np.random.default_rng((self._seed, epoch))
+        if self._labels is None or not self._balance:
+            order, first_numbers = rng.permutation(self._length), np.full(self._length, epoch)
+        else:
+            order = balanced_epoch(self._labels, self._balance, rng)
+            first_numbers = epoch + _AGAIN * turns(order)
         for step in range(first, len(self)):
-            batch = order[step * self._batch : (step + 1) * self._batch]
-            yield [(epoch, int(index)) for index in batch[self._rank :: self._world]]
+            mine = slice(step * self._batch + self._rank, (step + 1) * self._batch, self._world)
+            yield list(zip(first_numbers[mine].tolist(), order[mine].tolist(), strict=True))
 
 
 class TestSampler:

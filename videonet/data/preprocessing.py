@@ -26,7 +26,7 @@ class Preprocessing:
     crop: int
     short_side: int
     fit: Literal["crop", "letterbox"]
-    input: Literal["rgb", "centred", "difference"]
+    input: Literal["rgb", "centred", "difference", "raw"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     short: clips.Short = "hold"
@@ -55,10 +55,12 @@ class Preprocessing:
         """(N, 3, T, H, W) uint8 -> float32 of the same shape, on the tensor's device.
 
         "rgb": (x / 255 - mean) / std. "centred": less the mean over T, over std. "difference": less the frame before,
-        over std, the first frame 0.
+        over std, the first frame 0. "raw": the views as they are, for a network that normalises them itself.
         """
         if views.ndim != 5 or views.shape[1] != 3 or views.dtype != torch.uint8:
             raise ValueError(f"expected uint8 (N, 3, T, H, W), got {views.dtype} {tuple(views.shape)}")
+        if self.input == "raw":
+            return views
         x = views.float()
         if self.input == "centred":
             x -= x.mean(dim=2, keepdim=True)

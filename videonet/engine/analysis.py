@@ -13,6 +13,7 @@ import numpy as np
 from videonet.data.view_table import ViewTable
 
 from . import bootstrap, calibration
+from .loss import Activation
 from .metrics import hits, per_class
 
 Average = Literal["probabilities", "logits"]
@@ -21,9 +22,15 @@ _MOST_PAIRS = 20
 _BYTES_AT_ONCE = 64 << 20
 
 
-def average_views(view_logits: np.ndarray, how: Average = "probabilities") -> np.ndarray:
-    """(n, V, K) -> float32 (n, K): the mean of the views' softmax, or the softmax of their mean logits."""
-    from scipy.special import softmax
+def average_views(
+    view_logits: np.ndarray, how: Average = "probabilities", activation: Activation = "softmax"
+) -> np.ndarray:
+    """(n, V, K) -> float32 (n, K): the mean of the views' softmax (or sigmoid), or that of their mean logits."""
+    from scipy.special import expit, softmax
+
+    def shares(logits: np.ndarray) -> np.ndarray:
+        found: np.ndarray = expit(logits) if activation == "sigmoid" else softmax(logits, axis=-1)
+        return found
 
     videos, views, classes = view_logits.shape
     averaged = np.empty((videos, classes), dtype=np.float32)
@@ -31,9 +38,9 @@ def average_views(view_logits: np.ndarray, how: Average = "probabilities") -> np
     for start in range(0, videos, together):
         logits = view_logits[start : start + together].astype(np.float64)
         if how == "probabilities":
-            averaged[start : start + together] = softmax(logits, axis=2).mean(axis=1)
+            averaged[start : start + together] = shares(logits).mean(axis=1)
         else:
-            averaged[start : start + together] = softmax(logits.mean(axis=1), axis=1)
+            averaged[start : start + together] = shares(logits.mean(axis=1))
     return averaged
 
 
@@ -46,38 +53,42 @@ def analyse(
     average: Average,
     draws: int,
     seed: int,
+    activation: Activation = "softmax",
 ) -> dict[str, Any]:
     """Keys for results.json. `own`: the (clips, crops) of the test itself; `draws`, `seed`: of the bootstrap.
 
     nll, mean_class_top1, confused_pairs, calibration (see there), intervals (level, draws, seed, then [low, high] of
     top1, top5, nll), curve: rows {clips, crops, views, top1, top5, nll, top1_interval}, one for every test whose views
-    are all there, each what that test alone would give. All empty or None for n = 0.
+    are all there, each what that test alone would give. All empty or None for n = 0. Sigmoids are no distribution over
+    the classes: no nll and no calibration then.
     """
     if not len(labels):
         return {"nll": None, "mean_class_top1": None, "confused_pairs": [], "calibration": None, "intervals": None,
                 "curve": []}  # fmt: skip
     tests = table.tests()
-    columns, rows = [], []  # of each test: float64 (n, 3)
-    for clips, crops in tests:
-        probabilities = average_views(view_logits[:, table.views(clips, crops)], average)
-        columns.append(_figures(probabilities, labels))
-        top1, top5, nll = columns[-1].mean(axis=0).tolist()
-        rows.append({"clips": clips, "crops": crops, "views": clips * crops, "top1": top1, "top5": top5, "nll": nll})
-    means = bootstrap.resampled_means(np.concatenate(columns, axis=1), draws, seed) if draws else None
-    for place, row in enumerate(rows):
-        row["top1_interval"] = None if means is None else bootstrap.interval(means[:, 3 * place])
-    mine = 3 * tests.index(own)
+    figures = ("top1", "top5", "nll") if activation == "softmax" else ("top1", "top5")
+    averaged = (average_views(view_logits[:, table.views(*one)], average, activation) for one in tests)
+    columns = np.stack([_figures(probabilities, labels)[:, : len(figures)] for probabilities in averaged], axis=1)
+    means = bootstrap.resampled_means(columns.reshape(len(labels), -1), draws, seed) if draws else None
+    bounds = None if means is None else means.reshape(draws, len(tests), len(figures))
+    rows: list[dict[str, Any]] = []
+    for place, (clips, crops) in enumerate(tests):
+        row: dict[str, Any] = {"clips": clips, "crops": crops, "views": clips * crops, "nll": None}
+        row |= dict(zip(figures, columns[:, place].mean(axis=0).tolist(), strict=True))
+        row["top1_interval"] = None if bounds is None else bootstrap.interval(bounds[:, place, 0])
+        rows.append(row)
+    mine = tests.index(own)
     intervals: dict[str, Any] | None = None
-    if means is not None:
+    if bounds is not None:
         intervals = {"level": bootstrap.LEVEL, "draws": draws, "seed": seed}
-        intervals |= {name: bootstrap.interval(means[:, mine + k]) for k, name in enumerate(("top1", "top5", "nll"))}
-    probabilities = average_views(view_logits[:, table.views(*own)], average)
+        intervals |= {name: bootstrap.interval(bounds[:, mine, k]) for k, name in enumerate(figures)}
+    probabilities = average_views(view_logits[:, table.views(*own)], average, activation)
     by_class = [row["top1"] for row in per_class(probabilities, labels, class_names) if row["n"]]
     return {
-        "nll": rows[tests.index(own)]["nll"],
+        "nll": rows[mine]["nll"],
         "mean_class_top1": float(np.mean(by_class)),
         "confused_pairs": confused_pairs(confusion(probabilities, labels), class_names),
-        "calibration": calibration.calibration(probabilities, labels),
+        "calibration": calibration.calibration(probabilities, labels) if activation == "softmax" else None,
         "intervals": intervals,
         "curve": rows,
     }

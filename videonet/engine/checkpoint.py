@@ -22,7 +22,10 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """model, optimizer, scaler: state dicts. The next step to run is `step` of `epoch` (both from 0)."""
+    """model, optimizer, scaler: state dicts. The next step to run is `step` of `epoch` (both from 0).
+
+    best_top1: of `best.pt`; of a run with several labels a video its mean average precision.
+    """
 
     model: dict[str, torch.Tensor]
     optimizer: dict[str, Any]

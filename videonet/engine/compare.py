@@ -29,6 +29,9 @@ def compare(a: Results, b: Results, common: bool = False, draws: int = 2000, see
 
     same = a.summary["fingerprint"] == b.summary["fingerprint"]
     names = a.class_names
+    for one in (a, b):
+        if one.several:
+            raise ResultsError(f"{one.folder} is a test with several labels a video; only tests with one are compared")
     if names != b.class_names:
         raise ResultsError(f"{a.folder} and {b.folder} are tests on other classes; they cannot be compared")
     rows_a, rows_b = _common_rows(a, b)

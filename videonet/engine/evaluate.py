@@ -12,7 +12,7 @@ import torch
 
 from videonet.data.batch import Batch
 from videonet.data.dataset import Failure
-from videonet.data.lists import VideoItem
+from videonet.data.lists import VideoItem, multi_hot
 from videonet.data.loader import Loader
 from videonet.data.preprocessing import Preprocessing
 
@@ -21,6 +21,7 @@ from .analysis import Average, average_views, confusion
 from .dist import Ranks
 from .forward import run_batch
 from .log import track
+from .loss import Activation
 from .parts import Finished, Parts, Row
 
 
@@ -32,16 +33,17 @@ class Evaluation:
     labels: np.ndarray
     view_logits: np.ndarray
     failures: tuple[Failure, ...]
+    activation: Activation = "softmax"
     average: Average = "probabilities"
     own_views: np.ndarray | None = None
     """int64: the views that make the test's own figure; None: all (the others are there for the views curve)."""
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """float32 (n, K): the views averaged."""
+        """float32 (n, K): softmax or sigmoid of each view, and the views averaged."""
         every = self.own_views is None or not len(self.labels)
         views = self.view_logits if every else self.view_logits[:, self.own_views]
-        return average_views(views, self.average)
+        return average_views(views, self.average, self.activation)
 
 
 def evaluate(
@@ -52,11 +54,13 @@ def evaluate(
     precision: str = "fp32",
     max_views: int = 32,
     what: str = "test",
+    activation: Activation = "softmax",
     average: Average = "probabilities",
     parts: Parts | None = None,
 ) -> Evaluation:
     """Run every video of the loader. `model` is the bare module (not its DDP wrapper): ranks may differ in length.
 
+    activation: of the loss that the model was trained with, see `videonet.engine.loss`.
     parts: where finished batches are kept, and what an earlier run left: the loader's sampler leaves that out.
     """
     model.eval()
@@ -64,7 +68,7 @@ def evaluate(
     def logits(batch: Batch) -> torch.Tensor:
         return run_batch(model, batch, preprocessing, ranks.device, precision, max_views)
 
-    return replace(collect(logits, loader, ranks, what, parts), average=average)
+    return replace(collect(logits, loader, ranks, what, parts), activation=activation, average=average)
 
 
 def collect(
@@ -118,17 +122,23 @@ def save_views(
 ) -> None:
     """`views.npz`: ids, paths, labels, view_logits (n, V, K), probabilities (n, K), confusion (K, K), own_views, and
     the arrays of `extra`; no pickled objects, the same bytes for the same values.
+
+    Of a list of several labels a video: targets, bool (n, K), in place of labels and confusion.
     """
+    tested = [items[i] for i in evaluation.indices]
     views = evaluation.view_logits.shape[1]
     own = np.arange(views, dtype=np.int64) if evaluation.own_views is None else evaluation.own_views
     arrays: dict[str, Any] = {
-        "ids": np.array([items[i].id for i in evaluation.indices], dtype=np.str_),
-        "paths": np.array([items[i].path for i in evaluation.indices], dtype=np.str_),
-        "labels": evaluation.labels,
+        "ids": np.array([item.id for item in tested], dtype=np.str_),
+        "paths": np.array([item.path for item in tested], dtype=np.str_),
         "view_logits": evaluation.view_logits,
         "probabilities": evaluation.probabilities,
-        "confusion": confusion(evaluation.probabilities, evaluation.labels),
         "own_views": own,
         **(extra or {}),
     }
+    if any(item.labels for item in items):
+        arrays["targets"] = multi_hot(tested, evaluation.view_logits.shape[2])
+    else:
+        arrays["labels"] = evaluation.labels
+        arrays["confusion"] = confusion(evaluation.probabilities, evaluation.labels)
     np.savez_compressed(file, **arrays)

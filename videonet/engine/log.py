@@ -1,18 +1,24 @@
-"""What a run says while it works: plain lines or a progress bar, JSON lines, TensorBoard."""
+"""What a run says while it works: plain lines or a progress bar, JSON lines, a table, and what trackers are told."""
 
 from __future__ import annotations
 
+import csv
 import functools
+import io
 import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .files import write_text
+
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from .trackers import Tracker
 
 T = TypeVar("T")
 
@@ -82,30 +88,75 @@ def _lines(items: Iterable[T], total: int, what: str, unit: str) -> Iterator[T]:
 
 
 class RunLog:
-    """`train.jsonl` (one JSON object a line) and TensorBoard, both under `folder`; silent on ranks other than 0."""
+    """`train.jsonl` (one JSON object a line), `train.csv` (the same as a table) and trackers; silent where not enabled.
 
-    def __init__(self, folder: Path, enabled: bool = True) -> None:
-        self._path = folder / "train.jsonl"
-        self._writer: Any = None
+    A tracker that fails on the way is named and left out: a server that goes away must not end a run of days.
+    """
+
+    def __init__(
+        self, folder: Path, trackers: Sequence[Tracker], config: dict[str, Any], start: int = 0, enabled: bool = True
+    ) -> None:
+        """start: the step at which this run begins or goes on. Raises TrackerError where a tracker cannot start."""
+        self._path, self._enabled = folder / "train.jsonl", enabled
+        self._trackers = list(trackers) if enabled else []
         if enabled:
-            from torch.utils.tensorboard import SummaryWriter
-
             folder.mkdir(parents=True, exist_ok=True)
-            self._writer = SummaryWriter(str(folder / "tensorboard"))
+            self._table = _Table(folder / "train.csv", read_rows(self._path, before_step=start))
+            for tracker in self._trackers:
+                tracker.start(config)
 
     def row(self, kind: str, epoch: int, step: int, values: dict[str, float]) -> None:
         """`step` counts from the start of the run; values are plain numbers."""
-        if self._writer is None:
+        if not self._enabled:
             return
+        row = {"kind": kind, "epoch": epoch, "step": step, **values}
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, "epoch": epoch, "step": step, **values}) + "\n")
-        for name, value in values.items():
-            self._writer.add_scalar(f"{kind}/{name}", value, step)
+            file.write(json.dumps(row) + "\n")
+        self._table.add(row)
+        self._tell(lambda tracker: tracker.row(kind, step, {"epoch": epoch, **values}))
 
     def close(self) -> None:
-        """Flush TensorBoard."""
-        if self._writer is not None:
-            self._writer.close()
+        """Let the trackers finish."""
+        self._tell(lambda tracker: tracker.close())
+
+    def _tell(self, message: Callable[[Tracker], None]) -> None:
+        for tracker in list(self._trackers):
+            try:
+                message(tracker)
+            except Exception as error:  # noqa: BLE001  # whatever its network, server or disk comes up with
+                self._trackers.remove(tracker)
+                name = type(tracker).__name__
+                logger.warning("%s failed and is told no more (train.jsonl has every row): %r", name, error)
+
+
+class _Table:
+    """A csv file of rows that need not have the same values: columns never move, new ones are added at the end."""
+
+    def __init__(self, path: Path, rows: Sequence[dict[str, Any]]) -> None:
+        self._path = path
+        self._columns = list(
+            dict.fromkeys(name for row in ({"kind": "", "epoch": 0, "step": 0}, *rows) for name in row)
+        )
+        self._write(rows)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """One more row; where it has a new column the file is written anew."""
+        new = [name for name in row if name not in self._columns]
+        if new:
+            with self._path.open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            self._columns += new
+            self._write([*rows, row])
+        else:
+            with self._path.open("a", encoding="utf-8", newline="") as file:
+                csv.DictWriter(file, self._columns).writerow(row)
+
+    def _write(self, rows: Sequence[dict[str, Any]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self._path, text.getvalue())
 
 
 def read_rows(path: Path, before_step: int | None = None) -> list[dict[str, Any]]:

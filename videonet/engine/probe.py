@@ -25,6 +25,7 @@ from .analysis import Average
 from .dist import Ranks
 from .evaluate import Evaluation, collect
 from .forward import finished_groups, run_views
+from .loss import Activation
 
 ORDERS: tuple[FrameOrder, ...] = get_args(FrameOrder)
 
@@ -38,6 +39,7 @@ def probe(
     ranks: Ranks,
     precision: str = "fp32",
     max_views: int = 32,
+    activation: Activation = "softmax",
     average: Average = "probabilities",
 ) -> dict[str, Evaluation]:
     """order -> what a test with `test.frame_order` of that order would give.
@@ -68,7 +70,7 @@ def probe(
     found: dict[str, Evaluation] = {}
     for place, order in enumerate(ORDERS):
         of_order = together.view_logits[:, place] if len(together.labels) else together.view_logits
-        found[order] = replace(together, view_logits=of_order, average=average)
+        found[order] = replace(together, view_logits=of_order, activation=activation, average=average)
     return found
 
 

@@ -17,7 +17,10 @@ class ResultsError(ValueError):
 
 @dataclass(frozen=True)
 class Results:
-    """labels int64 (n,), probabilities float32 (n, K) of the n videos that could be read, in the list's order."""
+    """labels int64 (n,), probabilities float32 (n, K) of the n videos that could be read, in the list's order.
+
+    Of a test with several labels a video, `labels` is empty.
+    """
 
     folder: Path
     summary: dict[str, Any]
@@ -26,6 +29,11 @@ class Results:
     paths: tuple[str, ...]
     labels: np.ndarray
     probabilities: np.ndarray
+
+    @property
+    def several(self) -> bool:
+        """Whether videos have several labels."""
+        return "map" in self.summary
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -39,8 +47,8 @@ class Results:
         try:
             summary = json.loads((folder / "results.json").read_text(encoding="utf-8"))
             with np.load(folder / "views.npz", allow_pickle=False) as stored:
-                ids, labels, probabilities = stored["ids"], stored["labels"], stored["probabilities"]
-                paths = stored["paths"]
+                ids, paths, probabilities = stored["ids"], stored["paths"], stored["probabilities"]
+                labels = np.zeros(0, np.int64) if "targets" in stored else stored["labels"]
         except FileNotFoundError as error:
             raise ResultsError(f"{error.filename} does not exist; videonet test leaves it") from None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

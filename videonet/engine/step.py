@@ -19,7 +19,7 @@ from videonet.data.preprocessing import Preprocessing
 from .clock import Clock
 from .dist import Ranks
 from .forward import autocast
-from .loss import Loss, one_hot
+from .loss import Loss
 from .mix import Mix
 from .optim import set_rate
 
@@ -34,6 +34,14 @@ class Recipe:
     ema_decay: float | None = None
     channels_last: bool = False
     compile: bool = False
+
+
+def channels_last(model: nn.Module) -> None:
+    """Weights of 2D and 3D convolutions with the channels last, in place; `Module.to` takes only one of the two."""
+    layout = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in model.parameters():
+        if parameter.ndim in layout:
+            parameter.data = parameter.data.contiguous(memory_format=layout[parameter.ndim])
 
 
 @dataclass
@@ -57,7 +65,7 @@ class Step:
         self.clock = Clock(device)
         self._scaler = torch.amp.GradScaler(device.type, enabled=self.recipe.precision == "fp16")
         if self.recipe.channels_last:
-            self.model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch types `device` only
+            channels_last(self.model)
         if self.recipe.ema_decay is not None:
             self.average = AveragedModel(
                 self.model, multi_avg_fn=get_ema_multi_avg_fn(self.recipe.ema_decay), use_buffers=True
@@ -93,12 +101,12 @@ class Step:
             module.eval()
 
     def __call__(self, batch: Batch, rate: float) -> torch.Tensor:
-        """One update; float32 (2,), loss and share of right clips, left on the device."""
+        """One update; float32 (2,), loss and share of clips whose most probable class is right, left on the device."""
         recipe, clock = self.recipe, self.clock
         clock.start("copy")
         views = batch.on(self.ranks.device)  # (B, V, 3, T, S, S)
-        labels = batch.labels.to(self.ranks.device, non_blocking=True).repeat_interleave(views.shape[1])
-        clips, targets = self._input(views.flatten(0, 1)), one_hot(labels, self.classes)
+        targets = batch.targets(self.classes).to(views.device, non_blocking=True).repeat_interleave(views.shape[1], 0)
+        clips = self._input(views.flatten(0, 1))
         clips, targets = self.mix(clips, targets)
         set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
@@ -114,7 +122,8 @@ class Step:
                 clock.start("backward")
                 self._scaler.scale(loss).backward()
             total += loss.detach()
-            right += (logits.detach().argmax(dim=1) == theirs.argmax(dim=1)).float().mean() * share
+            chosen = theirs.gather(1, logits.detach().argmax(dim=1, keepdim=True))
+            right += (chosen == theirs.amax(dim=1, keepdim=True)).float().mean() * share
         clock.start("update")
         if recipe.clip_grad_norm is not None:
             self._scaler.unscale_(self.optimizer)
@@ -141,8 +150,8 @@ class Step:
 
     @torch.no_grad()
     def renew_statistics(self, batches: Iterable[Batch]) -> None:
-        """Precise batch norm (Wu and Johnson 2021): the running statistics of the tested network become the plain
-        mean over these batches, on all ranks; those of frozen norms stay.
+        """Precise batch norm (Wu and Johnson 2021): the running statistics of the tested network become the mean and
+        the variance over all of these batches together, on all ranks; those of frozen norms stay.
         """
         frozen = {name for name, module in self.model.named_modules() if any(module is still for still in self.still)}
         norms = [
@@ -151,22 +160,28 @@ class Step:
             if isinstance(module, nn.modules.batchnorm._BatchNorm)
             and not any(f"{name}.".startswith(f"{f}.") for f in frozen)
         ]
+        sums: dict[nn.Module, torch.Tensor] = {
+            norm: torch.zeros(3, norm.num_features, dtype=torch.float64, device=self.ranks.device) for norm in norms
+        }
+
+        def note(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+            var, mean = torch.var_mean(inputs[0].float(), [0, *range(2, inputs[0].ndim)], correction=0)
+            count = inputs[0].numel() / len(mean)
+            sums[norm] += count * torch.stack([torch.ones_like(mean), mean, var + mean.square()])
+
         self.tested.eval()
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # torch's word for a plain mean
-            norm.train()
+        hooks = [norm.train().register_forward_pre_hook(note) for norm in norms]
         for batch in batches:
             if len(batch):
                 with autocast(self.ranks.device, self.recipe.precision):
                     self.tested(self._input(batch.on(self.ranks.device).flatten(0, 1)))
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        for norm, hook in zip(norms, hooks, strict=True):
+            hook.remove()
             norm.eval()
-            for statistic in (norm.running_mean, norm.running_var):
-                if statistic is not None:
-                    statistic.copy_(self.ranks.mean(statistic))
+            count, total, squares = self.ranks.mean(sums[norm])
+            if norm.running_mean is not None and norm.running_var is not None and count[0] > 0:
+                norm.running_mean.copy_(total / count)
+                norm.running_var.copy_((squares / count - (total / count).square()).clamp(min=0))
 
     def state_dict(self) -> dict[str, Any]:
         """optimizer, scaler and ema, for a checkpoint."""

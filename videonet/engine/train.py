@@ -22,9 +22,12 @@ from .clock import PARTS, advice
 from .evaluate import evaluate, summarise
 from .files import write_json
 from .log import RunLog, logger, track
+from .loss import Activation
+from .multilabel import summarise_several
 from .schedule import Schedule
 from .step import Step
 from .stop import Requests, Stopped
+from .trackers import Tracker
 
 
 class TrainingError(ValueError):
@@ -60,7 +63,7 @@ class Position:
 
 @dataclass
 class Trainer:
-    """Parts in, checkpoints out: `output_dir/checkpoints/{last,best}.pt`, `train.jsonl`, `tensorboard/`."""
+    """Parts in, checkpoints out: `output_dir/checkpoints/{last,best}.pt`, `train.jsonl`, `train.csv`."""
 
     step: Step
     class_names: Sequence[str]
@@ -76,8 +79,12 @@ class Trainer:
     fingerprint: str = ""
     position: Position = field(default_factory=Position)
     best_top1: float | None = None
+    """Top-1 of `best.pt`, or its mean average precision where a video has several labels."""
     stale: int = 0
     failed: set[str] = field(default_factory=set)
+    val_items: Sequence[VideoItem] = ()
+    activation: Activation = "softmax"
+    trackers: Sequence[Tracker] = ()
 
     def __post_init__(self) -> None:
         self.ranks = self.step.ranks
@@ -102,8 +109,9 @@ class Trainer:
             self._seen = [[] for _ in self._window]
 
     def fit(self) -> None:
-        """Run from `position` to the last epoch. Raises TrainingError, and Stopped where a signal asked for it."""
-        log = RunLog(self.output_dir, enabled=self.ranks.first)
+        """Run from `position` to the last epoch. Raises TrainingError, TrackerError, and Stopped after a signal."""
+        start = self.position.epoch * len(self.sampler) + self.position.step
+        log = RunLog(self.output_dir, self.trackers, self.config, start, enabled=self.ranks.first)
         try:
             with self._requests.listening(), self.step.ready():
                 while self.position.epoch < self.plan.epochs:
@@ -225,18 +233,25 @@ class Trainer:
             return False
         step = self.step
         result = evaluate(
-            step.tested, self.val_loader, step.preprocessing, self.ranks, step.recipe.precision, what="val"
-        )
-        top1 = summarise(result, self.class_names)["top1"]
-        if top1 is None:
+            step.tested, self.val_loader, step.preprocessing, self.ranks, step.recipe.precision, what="val",
+            activation=self.activation,
+        )  # fmt: skip
+        if any(item.labels for item in self.val_items):
+            name, key, summary = "mAP", "map", summarise_several(result, self.class_names, self.val_items)
+        else:
+            name, key, summary = "top-1", "top1", summarise(result, self.class_names)
+        figure = summary[key]
+        if figure is None:
             raise TrainingError(f"none of the {len(result.failures)} validation videos could be read; check data.val")
-        log.row("val", done - 1, done * len(self.sampler) - 1, {"top1": top1, "failed_videos": len(result.failures)})
+        log.row("val", done - 1, done * len(self.sampler) - 1, {key: figure, "failed_videos": len(result.failures)})
         if self.ranks.first:
-            logger.info("epoch %d/%d val: top-1 %.1f %% of %d", done, self.plan.epochs, 100 * top1, len(result.labels))
-        if self.best_top1 is not None and top1 <= self.best_top1:
+            logger.info(
+                "epoch %d/%d val: %s %.1f %% of %d", done, self.plan.epochs, name, 100 * figure, len(result.labels)
+            )
+        if self.best_top1 is not None and figure <= self.best_top1:
             self.stale += 1
             return False
-        self.best_top1, self.stale = top1, 0
+        self.best_top1, self.stale = figure, 0
         return True
 
     def _save(self, name: str) -> None:

@@ -37,14 +37,15 @@ class Backbone(nn.Module):
     """Abstract: stem and stages, and the feature maps "stem", "stage1", "stage2", ... they give.
 
     Attributes: `dims`, `wiring`, `time_pool` and `channels_in` as in `Parts`; `feature_channels`, channels of each
-    feature map by name, in order.
+    feature map by name, in order; `stem_layers`, names of the stem's layers in the order they run.
     """
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
         self.channels_in, self.dims, self.wiring = parts.channels_in, parts.dims, parts.wiring
         self.time_pool = parts.time_pool
-        self._layers_of = {"stem": " ".join(parts.stem)}
+        self.stem_layers = " ".join(parts.stem)
+        self._layers_of = {"stem": self.stem_layers}
         for name, layer in parts.stem.items():
             self.add_module(name, layer)
         for number, stage in enumerate(parts.stages, 1):
@@ -67,11 +68,11 @@ class Backbone(nn.Module):
         """The feature maps one by one: who needs only the last holds only the last."""
         x = self._checked(x)
         clips = x.shape[0]
-        if self.dims == 2:
-            x = x.transpose(1, 2).flatten(0, 1)  # (N*T, C, H, W)
         for name, order in self._layers_of.items():
-            x = run(self, order, x)
-            yield name, x.unflatten(0, (clips, -1)).transpose(1, 2) if self.dims == 2 else x
+            # What comes next reads the very map that is given out, so that it has a gradient; in a 2D net by views.
+            x = run(self, order, x.transpose(1, 2).flatten(0, 1) if self.dims == 2 else x)  # 2D: (N*T, C, H, W)
+            x = x.unflatten(0, (clips, -1)).transpose(1, 2) if self.dims == 2 else x
+            yield name, x
 
     def check_clip(self, frames: int, height: int, width: int) -> None:
         """Raises ValueError, with the rule, for a size of clip that this network cannot take."""

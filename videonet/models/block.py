@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 Dims = Literal[2, 3]
@@ -88,14 +89,25 @@ class Wiring:
         return [name for name in f"{self.pre} {self.branch} {self.post}".split() if name != "relu"]
 
 
+def drop_path(y: Tensor, probability: float) -> Tensor:
+    """Stochastic depth (Huang et al. 2016): each sample of `y` is 0 with this probability, and scaled up elsewhere.
+
+    The mean stays what it was. Draws come from torch's generator. In a 2D net a sample is a frame.
+    """
+    kept = torch.empty(y.shape[0], *[1] * (y.ndim - 1), dtype=y.dtype, device=y.device).bernoulli_(1 - probability)
+    return y * kept.div_(1 - probability)
+
+
 class ResidualBlock(nn.Module):
     """post(branch(pre(x)) + shortcut(x)): layers by name, one ReLU in all its places.
 
+    drop: probability with which the branch of a sample is left out in training.
     Keys: those of `layers`, and `downsample` for the shortcut.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module], shortcut: nn.Module, wiring: Wiring) -> None:
+    def __init__(self, layers: Mapping[str, nn.Module], shortcut: nn.Module, wiring: Wiring, drop: float = 0.0) -> None:
         super().__init__()
+        self.drop = drop
         for name, layer in layers.items():
             self.add_module(name, layer)
         self.downsample = shortcut
@@ -109,7 +121,9 @@ class ResidualBlock(nn.Module):
         h = run(self, self.pre, x)
         s = self.downsample(h if self.shortcut_reads_pre else x)
         y = run(self, self.branch, h)
-        y += s  # in place: y is fresh from a convolution or a norm, and nothing else reads it
+        if self.drop and self.training:
+            y = drop_path(y, self.drop)
+        y += s  # in place: y is fresh from a convolution, a norm or a product, and nothing else reads it
         return run(self, self.post, y)
 
 

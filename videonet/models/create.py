@@ -49,6 +49,7 @@ def create_model(
     zero_init_residual: bool = False,
     inflation: str | None = None,
     checkpoint_every: int = 0,
+    drop_path: float = 0.0,
 ) -> Network:
     """A network with fresh weights: Kaiming normal (fan out) convolutions, normalisations at scale 1 and shift 0.
 
@@ -61,6 +62,8 @@ def create_model(
     zero_init_residual: every branch starts at zero: its last layer, a normalisation or a convolution, gets weight 0.
     inflation: a row of `INFLATIONS`, for video nets; None: "paper".
     checkpoint_every: k > 0 keeps activations only every k blocks, for less memory and one more forward pass.
+    drop_path: probability with which the last block's branch is left out for a sample in training (stochastic depth);
+    it grows in a line with the depth of a block.
     Of these a network of the zoo ("package/name") takes `num_classes` and `dropout`.
 
     Raises ValueError for an unknown name, wiring or inflation and for numbers that fit no network.
@@ -74,11 +77,15 @@ def create_model(
             zero_init_residual=zero_init_residual or None,
             inflation=inflation,
             checkpoint_every=checkpoint_every or None,
+            drop_path=drop_path or None,
         )
         return zoo.create_foreign(name, 400 if num_classes is None else num_classes, dropout=dropout)
     classes = _row(name).recipe.classes if num_classes is None else num_classes
     _at_least("num_classes", classes, 1)
-    parts = make_parts(name, wiring, width=width, blocks=blocks, inflation=inflation, checkpoint_every=checkpoint_every)
+    parts = make_parts(
+        name, wiring, width=width, blocks=blocks, inflation=inflation, checkpoint_every=checkpoint_every,
+        drop_path=drop_path,
+    )  # fmt: skip
     model = Recognizer(parts, num_classes=classes, dropout=dropout)
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Conv3d) and not module.weight.is_meta:
@@ -98,6 +105,7 @@ def make_parts(
     blocks: Sequence[int] | None = None,
     inflation: str | None = None,
     checkpoint_every: int = 0,
+    drop_path: float = 0.0,
 ) -> Parts:
     """Stem and stages of a network, for any heir of `Backbone`; arguments and errors as in `create_model`."""
     family, recipe, basic, usual_blocks = _row(name)
@@ -115,6 +123,8 @@ def make_parts(
     width = recipe.width if width is None else width
     _at_least("width", width, 1)
     _at_least("checkpoint_every", checkpoint_every, 0)
+    if not 0 <= drop_path < 1:
+        raise ValueError(f"drop_path {drop_path} must be at least 0 and below 1")
     time = INFLATIONS[inflation or recipe.inflation]
     inner, outer = (1, 1) if basic else (family.inner, family.outer)
     _check_groups(name, family, inner, width)
@@ -142,6 +152,7 @@ def make_parts(
                 projection=family.projection,
                 dims=recipe.dims,
                 checkpoint_every=checkpoint_every,
+                drops=[drop_path * (sum(blocks[:stage]) + block) / sum(blocks) for block in range(1, count + 1)],
             )
         )
     layers = stem(

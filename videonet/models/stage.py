@@ -93,14 +93,18 @@ def make_stage(
     projection: Projection,
     dims: Dims,
     checkpoint_every: int = 0,
+    drops: Sequence[float] | None = None,
 ) -> Stage:
-    """A stage with one block for each of `shapes`, wired by a row of `WIRINGS`."""
+    """A stage with one block for each of `shapes`, wired by a row of `WIRINGS`.
+
+    drops: of each block, the probability with which its branch is left out in training; None: never.
+    """
     blocks = []
     for index, shape in enumerate(shapes):
         order = wiring[place(index, len(shapes))].spelled(_BODY[kind], _LAST_NORM[kind])
         layers = {name: _LAYER[kind](name, shape, dims=dims) for name in order.layers()}
         path = shortcut(projection, shape.channels_in, shape.channels_out, shape.stride, dims=dims)
-        blocks.append(ResidualBlock(layers, path, order))
+        blocks.append(ResidualBlock(layers, path, order, drops[index] if drops else 0.0))
     return Stage(blocks, checkpoint_every)
 
 
@@ -111,14 +115,14 @@ def _chain(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
 
 
 def _checkpointed(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
+    draws = any(isinstance(block, ResidualBlock) and block.drop for block in blocks)  # the second time the same ones
     if torch.compiler.is_compiling():  # a compiled graph updates statistics once, and takes no context_fn
-        return checkpoint(_chain, blocks, x, use_reentrant=False, preserve_rng_state=False)
+        return checkpoint(_chain, blocks, x, use_reentrant=False, preserve_rng_state=draws)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _statistics_held(blocks)
 
-    # Blocks draw no random numbers: none to restore.
-    return checkpoint(_chain, blocks, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+    return checkpoint(_chain, blocks, x, use_reentrant=False, preserve_rng_state=draws, context_fn=contexts)
 
 
 @contextmanager

@@ -49,13 +49,13 @@ def shorten(text: str, longest: int) -> str:
 
 
 def curves(rows: Sequence[dict[str, Any]]) -> Figure | None:
-    """Loss, top-1 and learning rate against the epoch, from the rows of train.jsonl; None when they hold nothing."""
+    """Loss, top-1 or mAP, and learning rate against the epoch, from rows of train.jsonl; None where they have none."""
     from matplotlib.figure import Figure
 
     series = _series(rows)
     panels = [
         (name, title)
-        for name, title in (("loss", "Loss"), ("top1", "Top-1, %"), ("lr", "Learning rate"))
+        for name, title in (("loss", "Loss"), ("top1", "Top-1, %"), ("map", "mAP, %"), ("lr", "Learning rate"))
         if any((kind, name) in series for kind in ("train", "val"))
     ]
     if not panels:
@@ -68,10 +68,10 @@ def curves(rows: Sequence[dict[str, Any]]) -> Figure | None:
             if (kind, name) in series:
                 epochs, values = np.array(series[kind, name]).T
                 marker = "o" if len(epochs) < 40 else ""
-                scale = 100 if name == "top1" else 1
+                scale = 100 if name in ("top1", "map") else 1
                 axes.plot(epochs, scale * values, color=colour, marker=marker, ms=3.5, lw=1.6, label=label)
         axes.set_title(title, loc="left", fontsize=9.5, color=INK, fontweight="bold")
-        if name == "top1":
+        if name in ("top1", "map"):
             axes.set_ylim(0, 102)
         else:
             axes.set_ylim(bottom=0)
@@ -122,10 +122,11 @@ def confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
 
 
 def per_class(rows: Sequence[dict[str, Any]]) -> Figure | None:
-    """Top-1 bars, sorted, of rows {name, n, top1}; with many classes the best and the worst. None without any video."""
+    """Bars, sorted, of rows {name, n, top1 or ap}; with many classes the best and the worst. None without any video."""
     from matplotlib.figure import Figure
 
-    rows = sorted((row for row in rows if row["n"]), key=lambda row: (-row["top1"], row["name"]))
+    key, measure = ("ap", "Average precision") if rows and "ap" in rows[0] else ("top1", "Top-1")
+    rows = sorted((row for row in rows if row["n"]), key=lambda row: (-row[key], row["name"]))
     if not rows:
         return None
     groups = [("", rows)]
@@ -136,7 +137,7 @@ def per_class(rows: Sequence[dict[str, Any]]) -> Figure | None:
     grid = figure.subplots(len(groups), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
     for axes, (title, group) in zip(grid, groups, strict=True):
         plain(axes, grid_axis="x")
-        shares = [100 * row["top1"] for row in group]
+        shares = [100 * row[key] for row in group]
         bars = axes.barh(range(len(group)), shares, height=0.72, color=BLUE)
         axes.bar_label(bars, [f"{share:.0f}" for share in shares], fontsize=7.5, padding=2, color=INK)
         labels = [f"{shorten(row['name'], 27)}  ({row['n']})" for row in group]
@@ -145,7 +146,7 @@ def per_class(rows: Sequence[dict[str, Any]]) -> Figure | None:
         axes.set_xlim(0, 108)
         axes.set_title(title, loc="left", fontsize=9.5, color=INK, fontweight="bold")
     grid[-1].set_xticks([0, 25, 50, 75, 100])
-    grid[-1].set_xlabel("Top-1, % (number of videos in brackets)", fontsize=9, color=INK)
+    grid[-1].set_xlabel(f"{measure}, % (number of videos in brackets)", fontsize=9, color=INK)
     return figure
 
 
@@ -155,7 +156,7 @@ def _series(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[tuple[
     steps = max(((row["step"] + 1) / (row["epoch"] + 1) for row in rows), default=1.0)
     series = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["step"]):
-        for name in ("loss", "top1", "lr"):
+        for name in ("loss", "top1", "map", "lr"):
             if row.get(name) is not None:
                 series[row["kind"], name].append(((row["step"] + 1) / steps, float(row[name])))
     return dict(series)

@@ -43,7 +43,7 @@ class TestReport:
     train_log: list[dict[str, Any]]
     """May be empty: no curves then."""
     videos: list[VideoResult]
-    """The videos that could be read."""
+    """The videos that could be read; none of a test with several labels a video, which has no confusion matrix."""
     probe: dict[str, Any] | None = None
     """The content of probe_time.json of the same checkpoint and videos."""
 
@@ -106,13 +106,14 @@ def _most_confident_mistakes(videos: Sequence[VideoResult]) -> list[Mistake]:
 
 def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures: dict[str, bytes]) -> str:
     results, views = report.results, report.results["views"]
+    key, measure = _measures(results)[0]
     tested = (
         f"{markup.many(views['clips'], 'clip')} × {markup.many(views['crops'], 'crop')} of each video, frames in "
         f"{results['frame_order']} order, {markup.many(len(report.class_names), 'class', 'classes')}"
     )
     many = len(report.class_names) > figures.MAX_LABELLED_CLASSES
     sections = [
-        markup.picture("Training", "curves", pictures, "Loss, top-1 accuracy and learning rate against the epoch."),
+        markup.picture("Training", "curves", pictures, "Loss, accuracy and learning rate against the epoch."),
         markup.picture(
             "Clips and crops",
             "views",
@@ -128,7 +129,13 @@ def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures
             + " Every row adds up to 100 %; colours follow the square root, so that rare confusions show.",
         ),
         _pairs(counts, report.class_names),
-        markup.picture("Accuracy of each class", "per_class", pictures, "Share of the class's videos that are right."),
+        markup.picture(
+            "Average precision of each class", "per_class", pictures, "How far its videos come before the others."
+        )
+        if key == "map"
+        else markup.picture(
+            "Accuracy of each class", "per_class", pictures, "Share of the class's videos that are right."
+        ),
         markup.picture("Calibration", "reliability", pictures, _calibrated(results)),
         markup.picture("Frames in other orders", "probe_time", pictures, _probed(report.probe)),
         markup.picture(
@@ -141,7 +148,7 @@ def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures
         _failures(results["failures"]),
     ]
     return markup.page(
-        title=f"{results['model']}: top-1 {markup.percent(results['top1'])}",
+        title=f"{results['model']}: {measure} {markup.percent(results[key])}",
         heading=f"Test of {results['model']}",
         lead=tested,
         tiles=_tiles(results),
@@ -150,17 +157,23 @@ def _page(report: TestReport, counts: np.ndarray, wrong: list[Mistake], pictures
     )
 
 
+def _measures(results: dict[str, Any]) -> list[tuple[str, str]]:
+    """(key, name) of the figures of this test, the first one first: mAP of a test with several labels a video."""
+    return [(key, name) for key, name in (("map", "mAP"), ("top1", "Top-1"), ("top5", "Top-5")) if key in results]
+
+
 def _tiles(results: dict[str, Any]) -> list[tuple[str, str, str]]:
     """(name, value, note)."""
     bounds = results.get("intervals") or {}
+    measures = _measures(results)
     tiles = [
-        (f"Top-{k}", markup.percent(results[f"top{k}"]), _between(bounds.get(f"top{k}"), bounds.get("level")))
-        for k in (1, 5)
+        (name, markup.percent(results[key]), _between(bounds.get(key), bounds.get("level"))) for key, name in measures
     ]
     tiles.append(("Videos tested", f"{results['n_decoded']:,}", f"of {results['n_listed']:,} listed"))
     if results["n_failed"]:
+        key, name = measures[0]
         tiles.append(("Unreadable", f"{results['n_failed']:,}", ""))
-        tiles.append(("Top-1, unreadable counted wrong", markup.percent(results["top1_failed_as_wrong"]), ""))
+        tiles.append((f"{name}, unreadable counted wrong", markup.percent(results[f"{key}_failed_as_wrong"]), ""))
     if results.get("gflops") is not None:
         views = results["views"]["clips"] * results["views"]["crops"]
         tiles.append(("GFLOPs a video", f"{results['gflops']:.4g}", f"{results['gflops_per_view']:.4g} × {views}"))

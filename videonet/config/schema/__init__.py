@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from .clip import AugmentConfig, ClipConfig
 from .data import DataConfig
+from .log import LogConfig
 from .model import ModelConfig
 from .test import TestConfig
 from .train import OptimConfig, TrainConfig
@@ -22,6 +23,7 @@ __all__ = [
     "ClipConfig",
     "Config",
     "DataConfig",
+    "LogConfig",
     "ModelConfig",
     "OptimConfig",
     "TestConfig",
@@ -44,3 +46,4 @@ class Config:
     optim: OptimConfig = OptimConfig()
     train: TrainConfig = TrainConfig()
     test: TestConfig = TestConfig()
+    log: LogConfig = LogConfig()

@@ -29,6 +29,9 @@ class DataConfig:
     """Folder source with neither `val` nor `test`: the share of each class set aside as `val`."""
     manifest: str | None = None
     """What `videonet index` found about the files: broken ones are known before the first step; None: not used."""
+    balance: Share = 0.0
+    """Rare classes come up more often in training: a class of m videos in proportion to m ** (1 - balance). 0: as they
+    are there. 1: all classes alike. An epoch stays as long as it is."""
     backend: str = "pyav"
     """The decoder, a row of `videonet.decode.reader.BACKENDS`; never changed silently."""
     frames_fps: PositiveFloat = 30.0

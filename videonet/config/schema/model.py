@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from .types import STRICT, NonNegative, Positive, Share
@@ -23,6 +24,9 @@ class ModelConfig:
     """Blocks a stage; None: those of the depth in the name."""
     dropout: Share = 0.0
     """Probability of dropping a pooled feature before the classifier."""
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Stochastic depth: probability with which a clip skips the branch of the last block in training (in a 2D net a
+    frame does); it grows in a line from the first block."""
     zero_init_residual: bool = False
     """Start every residual branch at zero."""
     checkpoint_every: NonNegative = 0
