@@ -104,3 +104,9 @@ def test_what_is_no_result_is_one_message(trained, two_tests, tmp_path, capsys):
     (broken / "views.npz").write_bytes((broken / "views.npz").read_bytes()[:1000])
     assert main(["compare-results", str(broken), str(trained)]) == 2
     assert "holds no readable results" in capsys.readouterr().err
+
+
+def test_several_labels_a_video_are_not_compared():
+    several = replace(A, summary={**A.summary, "map": 0.5}, labels=np.zeros(0, np.int64))
+    with pytest.raises(ResultsError, match="only tests with one are compared"):
+        compare(A, several)
