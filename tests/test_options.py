@@ -5,6 +5,7 @@ What an option means is the matter of the tests of its part; here it is shown to
 
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,17 +59,18 @@ COURSE = [
     ("optim.warmup_factor", "0.5", "optim.warmup_epochs=2"), ("train.epochs", "40", "optim.schedule=cosine"),
     ("train.batch_size", "12", "optim.lr_batch=6"),
 ]  # fmt: skip
-ELSEWHERE = {  # field of `train` -> a test of tests/engine/test_train.py, or of the file named
-    "channels_last": "test_step.py::test_faster_ways_compute_the_same",
-    "compile": "test_step.py::test_faster_ways_compute_the_same",
-    "early_stop": "test_early_stop",
-    "eval_every": "test_validation_looks_as_often_as_asked",
-    "checkpoint_every": "test_a_stopped_run_goes_on_bit_by_bit",
-    "checkpoint_minutes": "test_checkpoints_by_the_clock",
-    "keep": "test_options_of_a_recipe_train_together",
-    "log_every": "test_log_lines_come_as_often_as_asked",
-    "precise_bn_batches": "test_precise_statistics_are_taken_before_each_look",
+ELSEWHERE = {
+    "train.channels_last": "engine/test_step.py::test_faster_ways_compute_the_same",
+    "train.compile": "engine/test_step.py::test_faster_ways_compute_the_same",
+    "train.early_stop": "engine/test_train.py::test_early_stop",
+    "train.eval_every": "engine/test_train.py::test_validation_looks_as_often_as_asked",
+    "train.checkpoint_every": "engine/test_train.py::test_a_stopped_run_goes_on_bit_by_bit",
+    "train.checkpoint_minutes": "engine/test_train.py::test_checkpoints_by_the_clock",
+    "train.keep": "engine/test_train.py::test_options_of_a_recipe_train_together",
+    "train.log_every": "engine/test_train.py::test_log_lines_come_as_often_as_asked",
+    "train.precise_bn_batches": "engine/test_train.py::test_precise_statistics_are_taken_before_each_look",
 }
+"""Option -> the test below tests/ that fails without it."""
 
 
 def config_of(words):
@@ -164,8 +166,11 @@ def test_faster_ways_get_to_the_step():
 
 
 def test_no_option_is_forgotten():
-    """Each field of these sections is in a table above."""
-    known = {case[0] for case in (*STEP, *VIEWS, *COURSE)} | {f"train.{name}" for name in ELSEWHERE}
-    for section in ("augment", "optim", "train"):
-        for field in fields(getattr(Config(), section)):
-            assert f"{section}.{field.name}" in known
+    """Each field of these sections is in a table above, and the tests named there exist."""
+    known = {case[0] for case in (*STEP, *VIEWS, *COURSE)} | set(ELSEWHERE)
+    named = {f"{section}.{field.name}" for section in ("augment", "optim", "train")
+             for field in fields(getattr(Config(), section))}  # fmt: skip
+    assert not named - known
+    for place in ELSEWHERE.values():
+        file, _, test = place.partition("::")
+        assert f"def {test}(" in (Path(__file__).parent / file).read_text()

@@ -108,6 +108,13 @@ def test_faster_ways_compute_the_same(recipe):
     torch.testing.assert_close(weights(plain.model), weights(fast.model), atol=1e-5, rtol=1e-5)
 
 
+def test_gradients_are_clipped_at_their_own_size():
+    """fp16 scales the loss by 65536: a bound far above the norm must leave the step as it is."""
+    free, bound = make_step(Recipe(precision="fp16")), make_step(Recipe(precision="fp16", clip_grad_norm=1e3))
+    assert run(free) == run(bound)
+    assert torch.equal(weights(free.model), weights(bound.model))
+
+
 def test_mixing_changes_the_loss_and_its_targets():
     assert run(make_step(mix=Mix(mixup_alpha=0.8)), 1) != run(make_step(), 1)
 
