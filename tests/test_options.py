@@ -31,7 +31,9 @@ LARGER = (
 # option, the value to set, what else must be set for it to matter
 STEP = [
     ("optim.name", "adamw"), ("optim.name", "lars"), ("optim.name", "lamb"), ("optim.momentum", "0.5"),
-    ("optim.nesterov", "true"), ("optim.weight_decay", "0.5"), ("optim.decay_norm_and_bias", "false"),
+    ("optim.nesterov", "true"), ("optim.nesterov", "true", "optim.name=lars"), ("optim.weight_decay", "0.5"),
+    *((option, "0.5", f"optim.name={name}") for option in ("optim.momentum", "optim.weight_decay")
+      for name in ("adamw", "lars", "lamb")), ("optim.decay_norm_and_bias", "false"),
     ("optim.layer_decay", "0.5"), ("optim.clip_grad_norm", "0.01"), ("optim.loss", "focal"), ("optim.loss", "binary"),
     ("optim.label_smoothing", "0.3"), ("optim.label_smoothing", "0.3", "optim.loss=focal"),
     ("optim.label_smoothing", "0.3", "optim.loss=binary"), ("optim.focal_gamma", "1", "optim.loss=focal"),
@@ -60,8 +62,8 @@ COURSE = [
     ("train.batch_size", "12", "optim.lr_batch=6"),
 ]  # fmt: skip
 ELSEWHERE = {
-    "train.channels_last": "engine/test_step.py::test_faster_ways_compute_the_same",
-    "train.compile": "engine/test_step.py::test_faster_ways_compute_the_same",
+    "train.channels_last": "engine/test_step.py::test_faster_ways_are_taken",
+    "train.compile": "engine/test_step.py::test_faster_ways_are_taken",
     "train.early_stop": "engine/test_train.py::test_early_stop",
     "train.eval_every": "engine/test_train.py::test_validation_looks_as_often_as_asked",
     "train.checkpoint_every": "engine/test_train.py::test_a_stopped_run_goes_on_bit_by_bit",

@@ -99,6 +99,21 @@ def test_state_goes_on_where_it_was():
     assert torch.equal(weights(whole.tested), weights(second.tested))
 
 
+def test_faster_ways_are_taken(monkeypatch):
+    step, layouts = make_step(Recipe(channels_last=True)), []
+    last = {"memory_format": torch.channels_last_3d}
+    step.model[0].register_forward_pre_hook(lambda module, inputs: layouts.append(inputs[0].is_contiguous(**last)))
+    run(step, 2)
+    assert layouts == [True, True]
+    assert step.model[0].weight.is_contiguous(**last)
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network, **options: compiled.append(network) or network)
+    run(make_step(), 1)
+    assert not compiled
+    run(make_step(Recipe(compile=True)), 1)
+    assert len(compiled) == 1
+
+
 @pytest.mark.parametrize(
     "recipe", [Recipe(channels_last=True), Recipe(compile=True)], ids=["channels last", "compiled"]
 )
