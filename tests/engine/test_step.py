@@ -123,6 +123,15 @@ def test_faster_ways_compute_the_same(recipe):
     torch.testing.assert_close(weights(plain.model), weights(fast.model), atol=1e-5, rtol=1e-5)
 
 
+def test_a_step_moves_no_frozen_norm():
+    for batch_norm, moves in (("train", True), ("frozen", False)):
+        step = make_step(batch_norm=batch_norm)
+        before = {key: value.clone() for key, value in step.model[1].state_dict().items()}
+        run(step, 2)
+        moved = [key for key, value in step.model[1].state_dict().items() if not torch.equal(value, before[key])]
+        assert set(moved) == (before.keys() if moves else set())
+
+
 def test_gradients_are_clipped_at_their_own_size():
     """fp16 scales the loss by 65536: a bound far above the norm must leave the step as it is."""
     free, bound = make_step(Recipe(precision="fp16")), make_step(Recipe(precision="fp16", clip_grad_norm=1e3))
