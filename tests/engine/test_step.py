@@ -1,8 +1,12 @@
 """One update, with each of its options: what it changes, and what it must not change."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from fvcore.nn.precise_bn import update_bn_stats
 from torch import nn
 
@@ -31,12 +35,12 @@ def network():
                          nn.Linear(4, 3))  # fmt: skip
 
 
-def make_step(recipe=PLAIN, mix=UNMIXED, batch_norm="train", model=None):
+def make_step(recipe=PLAIN, mix=UNMIXED, batch_norm="train", model=None, loss="cross_entropy"):
     model = network() if model is None else model
     still = freeze(model, 0, batch_norm)
     optimizer = make_optimizer("sgd", parameter_groups(model), 0.1, 0.9, 1e-4)
     ranks = Ranks(0, 1, torch.device("cpu"))
-    return Step(model, PREPROCESSING, optimizer, make_loss("cross_entropy"), ranks, 3, recipe, mix, still)
+    return Step(model, PREPROCESSING, optimizer, make_loss(loss), ranks, 3, recipe, mix, still)
 
 
 def batch(seed, views=1):
@@ -121,6 +125,21 @@ def test_faster_ways_compute_the_same(recipe):
     plain, fast = make_step(), make_step(recipe)
     assert run(plain) == pytest.approx(run(fast), abs=1e-5)
     torch.testing.assert_close(weights(plain.model), weights(fast.model), atol=1e-5, rtol=1e-5)
+
+
+def test_all_labels_of_a_video_are_asked_for():
+    """The loss and the share of right clips, of videos with two labels, none and one."""
+    step = make_step(loss="binary")
+    sets = ((0, 2), (), (1,), (0, 1), (2,), (0,))
+    several = replace(batch(0, views=2), label_sets=sets)
+    targets = torch.tensor([[float(k in one) for k in range(3)] for one in sets]).repeat_interleave(2, dim=0)
+    logits = copy.deepcopy(step.model).train()(PREPROCESSING.normalise(several.views.flatten(0, 1)))
+    with step.ready():
+        step.train()
+        loss, right = step(several, 0.1).tolist()
+    assert loss == pytest.approx(F.binary_cross_entropy_with_logits(logits, targets).item())
+    hits = [row[k] == max(row) for row, k in zip(targets.tolist(), logits.argmax(dim=1).tolist(), strict=True)]
+    assert right == pytest.approx(np.mean(hits))
 
 
 def test_a_step_moves_no_frozen_norm():
