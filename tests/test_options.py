@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from videonet import build
+from videonet.build.training import build_trackers
 from videonet.config import Config, ConfigError, load_config
 from videonet.data.lists import Listing, VideoItem
 from videonet.data.loader import Batch
@@ -147,6 +148,21 @@ def test_classes_are_drawn_as_balance_says():
     several = [VideoItem("a", "a", 0, (0, 1))] * 6
     with pytest.raises(ConfigError, match="needs one label a video"):
         build.build_train_sampler(config_of(["data.balance=1"]), several, RANKS)
+
+
+def test_class_weights_count_all_labels_of_a_video():
+    """One label is of all six videos, each other one of three: 12 labels over 3 classes."""
+    listing = Listing([VideoItem(str(k), str(k), 0, (0, 1 + k % 2)) for k in range(6)], ("a", "b", "c"))
+    optim = config_of(["optim.loss=binary", "optim.class_weights=inverse"]).optim
+    loss = build.build_loss(optim, listing, torch.device("cpu"))
+    each = [loss(torch.tensor([[-50.0] * 3]), torch.eye(3)[[k]]).item() for k in range(3)]  # one class is missed
+    assert each == pytest.approx([50 / 3 * 12 / (3 * count) for count in (6, 3, 3)])
+
+
+def test_a_run_has_its_name_at_a_tracker():
+    for words, name in ((["output_dir=runs/a"], "a"), (["output_dir=runs/a", "log.name=b"], "b")):
+        (tracker,) = build_trackers(config_of(words))
+        assert tracker.place.name == name
 
 
 def test_batches_have_the_size_asked_for_and_clips_of_one_video_count():
