@@ -10,6 +10,7 @@ from tests.decode.make import Recipe, encode
 from videonet.data.batch import BatchBuilder
 from videonet.data.dataset import Timing, VideoDataset
 from videonet.data.lists import VideoItem, read_folder
+from videonet.data.photometric import Photometric
 from videonet.decode.reader import Opener
 
 
@@ -92,6 +93,18 @@ def test_a_flip_changes_the_label_where_the_list_says_so(items):
     several = [replace(items[0], labels=(0, 3, 4))]
     dataset = VideoDataset(several, replace(TRAIN, flip=1.0), flip_labels={0: 1, 1: 0, 4: 5, 5: 4})
     assert dataset[0, 0].labels == (1, 3, 5)
+
+
+def test_each_clip_is_retouched_as_its_plan_says(items):
+    views = replace(TRAIN, clips_per_video=3, photometric=Photometric(brightness=0.5, erase=1.0))
+    sample = VideoDataset(items, views, seed=2)[0, 4]
+    plain = VideoDataset(items, replace(views, photometric=Photometric()), seed=2)[0, 4]
+    with faulty_open(items[4].path) as reader:
+        plan = views.plan(reader.info.frames, (reader.info.height, reader.info.width), np.random.default_rng((2, 0, 4)))
+    expected = [retouch(view) for view, retouch in zip(plain.views, plan.retouches, strict=True)]
+    assert torch.equal(sample.views, torch.stack(expected))
+    white = torch.full((3, 1, 32, 32), 255, dtype=torch.uint8)
+    assert len({retouch(white).sum().item() for retouch in plan.retouches}) == 3  # a draw a clip
 
 
 def test_known_bad_videos_are_not_opened_and_not_forgotten(items):

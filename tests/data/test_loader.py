@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,16 @@ def test_every_test_video_comes_once(world):
 def test_a_batch_must_divide_by_the_ranks():
     with pytest.raises(ValueError, match="batch_size 6 does not divide by 4 ranks"):
         TrainSampler(100, 6, 0, 0, 4)
+
+
+def test_a_batch_knows_all_labels_of_its_videos(items):
+    several = [replace(item, labels=labels) for item, labels in zip(items, ((0, 2), (1,), (2, 1)), strict=False)]
+    dataset = VideoDataset(several, TestViews(PREPROCESSING, clips=1, crops=1))
+    batches = list(make_loader(dataset, TestSampler(3, 2), workers=0))
+    assert [batch.targets(3).tolist() for batch in batches] == [[[1, 0, 1], [0, 1, 0]], [[0, 1, 1]]]
+    (plain,) = make_loader(VideoDataset(items[8:12], TRAIN), TestSampler(4, 4), workers=0)
+    assert torch.equal(plain.targets(10).argmax(dim=1), plain.labels)
+    assert plain.targets(10).sum(dim=1).tolist() == [1, 1, 1, 1]
 
 
 def test_views_in_one_pass_are_those_read_one_by_one(items):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from videonet.data import photometric
 from videonet.data.photometric import OPERATIONS, Photometric, _apply
 
 CLIP = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 1, 32, 32), dtype=np.uint8)).repeat(1, 4, 1, 1)
@@ -58,6 +59,19 @@ def test_an_erased_box_is_grey_and_of_the_right_size():
         shares.append((erased != CLIP).any(dim=0).float().mean().item())
     assert min(shares) > 0.01
     assert max(shares) < 0.4
+
+
+def test_erasing_has_its_probability():
+    rng = np.random.default_rng(0)
+    erased = [not torch.equal(Photometric(erase=0.3).draw(rng)(CLIP), CLIP) for _ in range(200)]
+    assert 0.2 < np.mean(erased) < 0.4
+
+
+def test_randaugment_makes_as_many_operations_as_asked(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(photometric, "_operation", lambda rng, magnitude: drawn.append(magnitude) or (lambda x: x))
+    Photometric(randaugment=3, magnitude=7).draw(np.random.default_rng(0))
+    assert drawn == [7, 7, 7]
 
 
 def test_nothing_asked_is_idle():

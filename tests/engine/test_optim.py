@@ -15,6 +15,7 @@ def test_every_optimizer_learns(name):
     torch.manual_seed(0)
     weight = torch.nn.Parameter(torch.full((4, 4), 2.0))
     optimizer = make_optimizer(name, [{"params": [weight], "lr_scale": 1.0}], 0.05, 0.9, 0.0)
+    assert type(optimizer).__name__.lower() == name
     losses = []
     for _ in range(30):
         loss = weight.square().sum()

@@ -1,6 +1,6 @@
 import pytest
 
-from videonet.engine.schedule import cosine, multistep, warm_up
+from videonet.engine.schedule import cosine, linear, multistep, warm_up
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,12 @@ def test_the_papers_schedule(epoch, factor):
 
 def test_cosine_falls_from_one_to_its_end():
     course = cosine(10, 0.1)
-    assert [course(epoch) for epoch in (0, 5, 10)] == pytest.approx([1.0, 0.55, 0.1])
+    assert [course(epoch) for epoch in (0, 2.5, 5, 10)] == pytest.approx([1.0, 0.1 + 0.9 * 0.853553, 0.55, 0.1])
+
+
+def test_linear_falls_in_a_line():
+    course = linear(8, 0.2)
+    assert [course(epoch) for epoch in (0, 2, 4, 8, 9)] == pytest.approx([1.0, 0.8, 0.6, 0.2, 0.2])
 
 
 def test_warm_up_meets_the_schedule_where_it_ends():

@@ -1,8 +1,12 @@
 """One update, with each of its options: what it changes, and what it must not change."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from fvcore.nn.precise_bn import update_bn_stats
 from torch import nn
 
@@ -32,12 +36,12 @@ def network():
                          nn.Linear(4, 3))  # fmt: skip
 
 
-def make_step(recipe=PLAIN, mix=UNMIXED, batch_norm="train", model=None):
+def make_step(recipe=PLAIN, mix=UNMIXED, batch_norm="train", model=None, loss="cross_entropy"):
     model = network() if model is None else model
     still = freeze(model, 0, batch_norm)
     optimizer = make_optimizer("sgd", parameter_groups(model), 0.1, 0.9, 1e-4)
     ranks = Ranks(0, 1, torch.device("cpu"))
-    return Step(model, PREPROCESSING, optimizer, make_loss("cross_entropy"), ranks, 3, recipe, mix, still)
+    return Step(model, PREPROCESSING, optimizer, make_loss(loss), ranks, 3, recipe, mix, still)
 
 
 def batch(seed, views=1):
@@ -100,6 +104,21 @@ def test_state_goes_on_where_it_was():
     assert torch.equal(weights(whole.tested), weights(second.tested))
 
 
+def test_faster_ways_are_taken(monkeypatch):
+    step, layouts = make_step(Recipe(channels_last=True)), []
+    last = {"memory_format": torch.channels_last_3d}
+    step.model[0].register_forward_pre_hook(lambda module, inputs: layouts.append(inputs[0].is_contiguous(**last)))
+    run(step, 2)
+    assert layouts == [True, True]
+    assert step.model[0].weight.is_contiguous(**last)
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network, **options: compiled.append(network) or network)
+    run(make_step(), 1)
+    assert not compiled
+    run(make_step(Recipe(compile=True)), 1)
+    assert len(compiled) == 1
+
+
 @pytest.mark.parametrize(
     "recipe", [Recipe(channels_last=True), Recipe(compile=True)], ids=["channels last", "compiled"]
 )
@@ -118,6 +137,37 @@ def test_channels_last_of_2d_and_3d_nets(name, layout):
     channels_last(net)
     assert net.layer1[0].conv2.weight.is_contiguous(memory_format=layout)
     torch.testing.assert_close(net(clips.contiguous(memory_format=torch.channels_last_3d)), before)
+
+
+def test_all_labels_of_a_video_are_asked_for():
+    """Of videos with one label or two; every clip is taken for class 2, which is right for three of six videos."""
+    step = make_step(loss="binary")
+    nn.init.constant_(step.model[5].bias[2:], 9.0)
+    sets = ((0, 2), (1, 2), (1,), (0, 1), (2,), (0,))
+    several = replace(batch(0, views=2), label_sets=sets)
+    targets = torch.tensor([[float(k in one) for k in range(3)] for one in sets]).repeat_interleave(2, dim=0)
+    logits = copy.deepcopy(step.model).train()(PREPROCESSING.normalise(several.views.flatten(0, 1)))
+    with step.ready():
+        step.train()
+        loss, right = step(several, 0.1).tolist()
+    assert loss == pytest.approx(F.binary_cross_entropy_with_logits(logits, targets).item())
+    assert right == 0.5
+
+
+def test_a_step_moves_no_frozen_norm():
+    for batch_norm, moves in (("train", True), ("frozen", False)):
+        step = make_step(batch_norm=batch_norm)
+        before = {key: value.clone() for key, value in step.model[1].state_dict().items()}
+        run(step, 2)
+        moved = [key for key, value in step.model[1].state_dict().items() if not torch.equal(value, before[key])]
+        assert set(moved) == (before.keys() if moves else set())
+
+
+def test_gradients_are_clipped_at_their_own_size():
+    """fp16 scales the loss by 65536: a bound far above the norm must leave the step as it is."""
+    free, bound = make_step(Recipe(precision="fp16")), make_step(Recipe(precision="fp16", clip_grad_norm=1e3))
+    assert run(free) == run(bound)
+    assert torch.equal(weights(free.model), weights(bound.model))
 
 
 def test_mixing_changes_the_loss_and_its_targets():

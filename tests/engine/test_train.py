@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from videonet import build
 from videonet.cli import main
+from videonet.config import from_dict
 from videonet.engine.checkpoint import load_checkpoint
+from videonet.engine.evaluate import evaluate
 from videonet.engine.log import read_rows
+from videonet.engine.step import Step
 from videonet.engine.train import Trainer
+from videonet.models.recognizer import Recognizer
 
 
 def last(folder):
@@ -172,9 +177,63 @@ def test_options_of_a_recipe_train_together(tiny, tmp_path):
     found = last(tmp_path)
     assert found.ema
     assert not same(found.model, found.weights)
+    config = from_dict(found.config, "checkpoint")
+    restored = build.restore_model(found, config.model, build.build_preprocessing(config))
+    assert same(restored.state_dict(), found.weights)
     assert found.fingerprint
     assert (tmp_path / "checkpoints" / "last.2.pt").exists()
     assert main(["test", "--quiet", "--checkpoint", str(tmp_path / "checkpoints" / "last.pt")]) == 0
+
+
+@pytest.fixture(scope="module")
+def sparse(tiny, tmp_path_factory):
+    """Three epochs of two steps, looked at as seldom as asked."""
+    folder = tmp_path_factory.mktemp("sparse")
+    assert train(*tiny, "train.epochs=3", "train.eval_every=2", "train.log_every=9", f"output_dir={folder}") == 0
+    return read_rows(folder / "train.jsonl")
+
+
+def test_log_lines_come_as_often_as_asked(sparse):
+    """And at the end of each epoch; every step where asked for, see above."""
+    assert [row["step"] for row in sparse if row["kind"] == "train"] == [1, 3, 5]
+
+
+def test_validation_looks_as_often_as_asked(sparse):
+    assert [row["epoch"] for row in sparse if row["kind"] == "val"] == [1, 2]  # the last one in any case
+
+
+def test_checkpoints_by_the_clock(tiny, tmp_path, monkeypatch):
+    saved, save = [], Trainer._save
+    monkeypatch.setattr(
+        Trainer, "_save", lambda self, name: (saved.append((name, self.position.step)), save(self, name))
+    )
+    words = [*tiny, "train.epochs=1", "data.val=null"]
+    assert train(*words, "train.checkpoint_minutes=1e-9", f"output_dir={tmp_path / 'often'}") == 0
+    assert saved == [("last.pt", 1), ("last.pt", 0)]
+    saved.clear()
+    assert train(*words, "train.checkpoint_minutes=60", f"output_dir={tmp_path / 'seldom'}") == 0
+    assert saved == [("last.pt", 0)]
+
+
+def test_precise_statistics_are_taken_before_each_look(tiny, tmp_path, monkeypatch):
+    """And each look is at the averaged network."""
+    events, renew = [], Step.renew_statistics
+
+    def renewed(self, batches):
+        batches = list(batches)
+        events.append(("renewed", [len(batch) for batch in batches]))
+        renew(self, batches)
+
+    def looked(model, *parts, **options):
+        events.append(("looked", type(model), model is trainers[0].step.average.module))
+        return evaluate(model, *parts, **options)
+
+    trainers, fit = [], Trainer.fit
+    monkeypatch.setattr(Trainer, "fit", lambda self: (trainers.append(self), fit(self)))
+    monkeypatch.setattr(Step, "renew_statistics", renewed)
+    monkeypatch.setattr("videonet.engine.train.evaluate", looked)
+    assert train(*tiny, "train.precise_bn_batches=1", "train.ema_decay=0.5", f"output_dir={tmp_path}") == 0
+    assert events == [("renewed", [8]), ("looked", Recognizer, True)] * 2
 
 
 def test_early_stop(tiny, tmp_path):

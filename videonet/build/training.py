@@ -97,7 +97,7 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
         output_dir=Path(config.output_dir),
         config=to_dict(config),
         fingerprint=fingerprint_of(items),
-        trackers=build_trackers(config),
+        trackers=build_trackers(config) if ranks.first else (),
     )
 
 

@@ -9,15 +9,25 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+import torch.distributed as td
 
 from videonet.decode.reader import BACKENDS, BackendMissing, VideoError, open_video
 
 GIB = 2**30
+EXTRAS = {
+    "zoo": ("timm", "pytorchvideo"),
+    "export": ("onnx", "onnxruntime"),
+    "features": ("pyarrow", "h5py", "safetensors"),
+    "ray": ("ray",),
+    "trackers": ("wandb", "mlflow-skinny"),
+}
+"""Extra of setup.cfg -> its packages; those of `decoders` are tried by decoding."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class Finding:
 def examine(self_test: bool = True) -> Iterator[Finding]:
     """Everything, the quick things first."""
     yield from _versions()
+    yield _extras()
     yield from _gpus()
     yield _shared_memory()
     yield _cores()
@@ -74,6 +85,19 @@ def _versions() -> Iterator[Finding]:
     yield Finding("av", "ok", f"{av.__version__} with {libraries}")
 
 
+def _extras() -> Finding:
+    """What may be left out is no fault."""
+    found, missing = [], []
+    for extra, packages in EXTRAS.items():
+        for package in packages:
+            try:
+                found.append(f"{package} {version(package)}")
+            except PackageNotFoundError:
+                missing.append(f"{package} (pip install 'videonet[{extra}]')")
+    parts = [", ".join(found)] * bool(found) + [f"not installed: {', '.join(missing)}"] * bool(missing)
+    return Finding("extras", "ok", "; ".join(parts))
+
+
 def _gpus() -> Iterator[Finding]:
     cudnn = torch.backends.cudnn.version()
     fault = conv3d_fault(torch.__version__, cudnn)
@@ -89,6 +113,8 @@ def _gpus() -> Iterator[Finding]:
         yield Finding("gpu", "ok" if not bf16 else "note", text)
     if fault:
         yield Finding("cudnn", "BAD", fault)
+    if torch.cuda.device_count() > 1 and not (td.is_available() and td.is_nccl_available()):
+        yield Finding("nccl", "BAD", "this PyTorch has no NCCL: only one of the GPUs can train; install a CUDA build")
 
 
 def _shared_memory() -> Finding:

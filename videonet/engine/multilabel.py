@@ -26,7 +26,7 @@ def summarise_several(evaluation: Evaluation, class_names: Sequence[str], items:
     each = [metrics.mean_average_precision(scores[:, [k]], targets[:, [k]]) for k in range(classes)]
     counts, listed = targets.sum(axis=0), multi_hot(items, classes).sum(axis=0)
     found = [ap for ap in each if ap is not None]
-    failed = [(each[k] or 0.0) * counts[k] / listed[k] for k in range(classes) if listed[k]]
+    failed = [(each[k] or 0.0) * (counts[k] / listed[k]) for k in range(classes) if listed[k]]
     return {
         "map": float(np.mean(found)) if found else None,
         "n_listed": read + len(evaluation.failures),

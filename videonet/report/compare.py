@@ -93,7 +93,7 @@ def curves(runs: Sequence[Run]) -> Figure | None:
                 marker = "o" if len(epochs) < 20 else ""
                 axes.plot(epochs, (100 if share else 1) * values, dashes, color=colour, marker=marker, ms=3, lw=1.4)
         axes.set_title(title, loc="left", fontsize=9.5, color=INK, fontweight="bold")
-        axes.set_ylim(0, 102 if share else None)
+        axes.set_ylim(0, 102 if share else 1.06 * max(line.get_ydata().max() for line in axes.lines))
     grid[-1].set_xlabel("Epoch", fontsize=9, color=INK)
     grid[-1].set_xlim(left=0)
     from matplotlib.lines import Line2D
