@@ -22,9 +22,11 @@ from videonet.commands import (
     make_demo_data,
     predict,
     prepare,
+    probe,
     show_clips,
     test,
     train,
+    verify_features,
 )
 
 
@@ -41,7 +43,9 @@ class Command(Protocol):
 COMMANDS: dict[str, tuple[Command, str]] = {
     "train": (train, "train a network"),
     "test": (test, "multi-view test of a checkpoint"),
-    "extract": (extract, "features of clips"),
+    "extract": (extract, "features of clips, or of sliding windows over long videos"),
+    "verify-features": (verify_features, "are extracted features whole, and what was written?"),
+    "probe": (probe, "how good are features? a linear probe and nearest neighbours"),
     "predict": (predict, "what is in these videos?"),
     "index": (index, "frames, times and sizes of all videos, and which are broken"),
     "check-videos": (check_videos, "decode every frame of all videos, and say which are damaged"),
