@@ -49,7 +49,7 @@ def build_extractor(
     order: FeatureOrder, model: Network, items: Sequence[VideoItem], preprocessing: Preprocessing, config: Config,
     device: torch.device,
 ) -> Extractor:  # fmt: skip
-    """Raises ConfigError for features that the network does not have."""
+    """To be put `on` its device, for which it is made. Raises ConfigError for features that the network has not."""
     try:
         order.wanted.check(model)
     except ValueError as error:
@@ -66,10 +66,9 @@ def build_extractor(
     streams = Streams(
         items, job, data.workers, data.worker_kind, data.worker_timeout_seconds, pin_memory=device.type == "cuda"
     )
-    extractor = Extractor(
+    return Extractor(
         model.eval(), order.wanted, preprocessing, streams, config.train.precision, _batch_size(config, device)
     )
-    return extractor.on(device)
 
 
 def build_feature_files(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from videonet.commands.options import add_opts, positive
 
@@ -48,7 +47,7 @@ def _seconds(text: str) -> float:
 
 def run(a: argparse.Namespace, words: list[str]) -> int:
     """Raises ConfigError, ListError, CheckpointError, OutputError or DeviceError."""
-    from contextlib import closing
+    from contextlib import ExitStack, closing
     from pathlib import Path
 
     from videonet import build
@@ -71,34 +70,35 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         a.layout,
     )  # fmt: skip
     items, out = named_videos(a.videos), Path(a.out)
-    with ranks(config.device) as here:
-        if a.engine == "ray" and here.world > 1:
-            raise ConfigError(["--engine ray spreads the work itself; leave torchrun out"])
+    with ExitStack() as stack:
+        here = stack.enter_context(ranks(config.device if a.engine == "local" else "cpu"))
         files = build.build_feature_files(order, out, items, preprocessing)
         model = build.restore_model(checkpoint, config.model, preprocessing)
-        extractor = build.build_extractor(order, model, items, preprocessing, config, here.device)
-        settings = build.feature_settings(order, config, preprocessing, Path(a.checkpoint), here.device)
+        cluster, device = None, here.device
+        if a.engine == "ray":
+            if here.world > 1:
+                raise ConfigError(["--engine ray spreads the work itself; leave torchrun out"])
+            from videonet.engine.features.on_ray import ray_cluster
+
+            cluster = stack.enter_context(ray_cluster(a.ray_address, a.ray_workers))
+            device = cluster.device(config.device)
+        extractor = build.build_extractor(order, model, items, preprocessing, config, device)
+        settings = build.feature_settings(order, config, preprocessing, Path(a.checkpoint), device)
         folder = FeatureFolder(out, settings, items, files, here, a.resume)
-        index: dict[str, Any]
-        if folder.index is None:
-            with closing(_events(a, extractor, folder.mine)) as events:
+        index = folder.index
+        if index is None:
+            events = (
+                extractor.on(device).events(folder.mine)
+                if cluster is None
+                else cluster.events(extractor, device, folder.mine)
+            )
+            with closing(events):
                 for _ in track(folder.record(events), len(folder.mine), "extract", "videos", shown=here.first):
                     pass
             about = {"feature": a.feature, "checkpoint": str(a.checkpoint), "preprocessing": preprocessing.to_dict()}
             index = folder.finish(about)
-        else:
-            index = folder.index
     if here.first:
         again = f" ({folder.done} of them before)" if folder.done else ""
         failed = f", {index['n_failed']} failed" if index["n_failed"] else ""
         print(f"{a.feature} of {index['n_extracted']} videos{again}{failed}: {out / INDEX}")
     return 0
-
-
-def _events(a: argparse.Namespace, extractor: Any, indices: list[int]) -> Any:
-    """Of this process, or of Ray's."""
-    if a.engine == "local":
-        return extractor.events(indices)
-    from videonet.engine.features.on_ray import ray_events
-
-    return ray_events(extractor, indices, a.ray_workers, a.ray_address)

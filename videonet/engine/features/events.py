@@ -6,7 +6,7 @@ to the folder that writes them down.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,7 +74,7 @@ class Extractor:
         """The same on another device."""
         return replace(self, model=self.model.to(device), device=device)
 
-    def events(self, indices: Iterable[int]) -> Iterator[Event]:
+    def events(self, indices: Iterable[int]) -> Generator[Event, None, None]:
         """Of the items at these places."""
         batches = FixedBatches(
             lambda x: self.wanted(self.model, x), self.preprocessing, self.device, self.precision, self.batch_size

@@ -10,11 +10,14 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from videonet.engine.dist import DeviceError
 from videonet.engine.files import OutputError
 from videonet.engine.log import logger
 
@@ -38,13 +41,11 @@ class _Worker:
         yield from self._extractor.events(indices)
 
 
-def ray_events(
-    extractor: Extractor, indices: Sequence[int], workers: int, address: str | None = None
-) -> Iterator[Event]:
-    """Of the items at these places. Each worker takes one CPU, and one GPU where the extractor is on one.
+@contextmanager
+def ray_cluster(address: str | None, workers: int) -> Iterator[RayCluster]:
+    """A running cluster (its address, or "auto"), or one on this machine that ends with the block.
 
-    address: of a running cluster, or "auto"; None starts one on this machine and ends it afterwards. Raises OutputError
-    where Ray is not installed, RuntimeError where workers die one after the other.
+    Raises OutputError where Ray is not installed.
     """
     try:
         import ray
@@ -53,33 +54,54 @@ def ray_events(
     started = not ray.is_initialized()
     if started:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        here: dict[str, Any] = (
-            {"num_cpus": workers, "object_store_memory": _OBJECT_STORE_BYTES} if address is None else {}
-        )
+        here: dict[str, Any] = {"num_cpus": workers, "object_store_memory": _OBJECT_STORE_BYTES} if not address else {}
         ray.init(address=address, include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False, **here)
     try:
-        yield from _Driver(ray, extractor, indices, workers).events()
+        yield RayCluster(ray, workers)
     finally:
         if started:
             ray.shutdown()
 
 
+@dataclass(frozen=True)
+class RayCluster:
+    """Where workers run: each takes one CPU, and one GPU where it computes on one."""
+
+    ray: Any
+    """The module."""
+    workers: int
+
+    def device(self, asked: str) -> torch.device:
+        """Of each worker. `asked`: auto | cpu | cuda. Raises DeviceError where the cluster has no GPU to give."""
+        gpus = self.ray.cluster_resources().get("GPU", 0)
+        if asked == "cuda" and not gpus:
+            raise DeviceError("device 'cuda' is asked for, but no machine of the Ray cluster has a GPU; use device=cpu")
+        return torch.device("cuda" if gpus and asked != "cpu" else "cpu")
+
+    def events(
+        self, extractor: Extractor, device: torch.device, indices: Sequence[int]
+    ) -> Generator[Event, None, None]:
+        """Of the items at these places. Raises RuntimeError where workers die one after the other."""
+        return _Driver(self.ray, extractor, device, indices, self.workers).events()
+
+
 class _Driver:
     """Hands out blocks of videos and passes the events of all workers on."""
 
-    def __init__(self, ray: Any, extractor: Extractor, indices: Sequence[int], workers: int) -> None:
-        self._ray, self._workers = ray, workers
-        self._device = extractor.device.type
-        gpus = 1 if self._device == "cuda" else 0
+    def __init__(
+        self, ray: Any, extractor: Extractor, device: torch.device, indices: Sequence[int], workers: int
+    ) -> None:
+        self._ray, self._workers, self._device = ray, workers, device.type
+        gpus = 1 if device.type == "cuda" else 0
         self._actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
-        self._extractor = ray.put(extractor.on(torch.device("cpu")))
+        self._extractor = ray.put(extractor)
         self._fresh = deque(indices)
         self._again: deque[int] = deque()
         self._losses: Counter[int] = Counter()
         self._lost_in_a_row = 0
         self._running: dict[Any, tuple[Any, list[int]]] = {}  # stream of events -> actor, its unfinished videos
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         for _ in range(self._workers):
             self._begin()
         while self._running:
