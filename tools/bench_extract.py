@@ -3,8 +3,8 @@
     python tools/bench_extract.py --video CLIP.mp4 [CLIP.mp4 ...]
 
 The clips are looped into videos of 340x256, 30 frames a second, H.264 with a keyframe every 250 frames: 10 s, and 60 s
-repeated to `--minutes`. `videonet extract` runs on each in processes of its own. Memory is the proportional set size of
-all of them, sampled 20 times a second: the peak, in MB. `loop_to_extract` is the time of the way it is mostly written
+repeated to `--minutes`. `videonet extract` runs on each in processes of its own. Memory is the sum, over these,
+of the most that each ever had resident (pages that they share count in each), in MB. `loop_to_extract` is the time of the way it is mostly written
 (a window at a time: open, seek, decode, embed) over that of `extract`, both for the short video, in seconds a window,
 without the start of the process. `max_difference` is between the features of the two. The network has fresh weights.
 """
@@ -87,27 +87,27 @@ def _save(path: Path, model: Network, config: Config, preprocessing: Preprocessi
 def _extract(checkpoint: Path, video: Path, out: Path, hop: int) -> dict[str, float]:
     """Run the command; what it took."""
     words = ["extract", "--quiet", "--checkpoint", str(checkpoint), "--videos", str(video), "--out", str(out)]
-    start, peak = time.perf_counter(), 0
+    start, peaks = time.perf_counter(), dict[int, int]()
     command = [sys.executable, "-m", "videonet.cli", *words, "--hop-frames", str(hop)]
     process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)  # noqa: S603
     while process.poll() is None:
-        peak = max(peak, _memory(process.pid))
+        peaks |= _peaks(process.pid)
         time.sleep(0.05)
     if process.returncode:
         sys.exit(f"videonet {' '.join(words)} ended with {process.returncode}")
     rows = json.loads((out / "index.json").read_text())["videos"][0]["shape"][0]
-    return {"windows": rows, "seconds": time.perf_counter() - start, "peak_mb": peak / 2**20}
+    return {"windows": rows, "seconds": time.perf_counter() - start, "peak_mb": sum(peaks.values()) / 2**20}
 
 
-def _memory(pid: int) -> int:
-    """Bytes of a process and those below it, shared pages counted once (Linux)."""
+def _peaks(pid: int) -> dict[int, int]:
+    """Most bytes that a process and those below it had resident so far, by process id (Linux)."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
-        return 0  # it just ended
-    own = next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) * 1024
-    return own + sum(_memory(int(child)) for child in children)
+        return {}  # it just ended
+    own = {pid: int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")}
+    return own | {key: peak for child in children for key, peak in _peaks(int(child)).items()}
 
 
 def _in_process(config: Config, model: Network, preprocessing: Preprocessing, video: Path, hop: int, out: Path) -> None:

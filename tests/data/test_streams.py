@@ -1,5 +1,6 @@
 """Videos as streams: all samples of each in order, with any workers; a lost worker costs one video."""
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 
 from tests.data.faults import PREPROCESSING, TEST, faulty_open
 from tests.decode.make import Recipe, encode
-from videonet.data.dataset import SampleReader
+from videonet.data.dataset import Sample, SampleReader
 from videonet.data.lists import VideoItem
 from videonet.data.sliding import Hop, Sliding, SlidingReader
 from videonet.data.streams import Streams
@@ -90,3 +91,31 @@ def test_a_video_with_too_much_damage_fails_with_its_last_chunk(items, tmp_path)
     failed = read(Streams([VideoItem("x", str(path), 0)], strict, 0))[0][-1]
     assert failed.views is None
     assert "frames wanted are damaged" in failed.failures[0].reason
+
+
+class Endless:
+    """A video without end; how often it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, item, key, allocate=None):
+        self.asked.append(key)
+        return Sample(key[1], 0, torch.zeros(1, 3, 4, 8, 8, dtype=torch.uint8), np.zeros((1, 2)), more=True)
+
+    def __copy__(self):
+        return self
+
+
+def test_little_is_read_ahead_of_a_slow_user():
+    job = Endless()
+    samples = Streams([VideoItem("x", "x", 0)] * 2, job, 2, "thread")([0, 1])
+    for _ in range(20):
+        next(samples)
+    for _ in range(100):  # time to run ahead
+        before = len(job.asked)
+        time.sleep(0.01)
+        if len(job.asked) == before:
+            break
+    samples.close()
+    assert len(job.asked) <= 20 + 2 + 2 + 2  # taken, waiting, one in each hand, one being read

@@ -61,11 +61,13 @@ def ended(words):
     return code_of(begun(words))
 
 
-@pytest.mark.parametrize("name", ["npy", "parquet", "hdf5", "safetensors"])
-def test_stopped_after_every_event_and_resumed(words, whole, name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "counts"), [("npy", (1, 3, 4, 7, 2)), ("parquet", (4, 4)), ("hdf5", (7,)), ("safetensors", (4,))]
+)
+def test_stopped_at_one_event_and_another_and_resumed(words, whole, name, counts, tmp_path, monkeypatch):
     words = [*words, "--out", str(tmp_path / "out"), "--format", name, "--feature", "pooled,stage1", "--resume"]
     with monkeypatch.context() as patch:
-        for count in (1, 3, 4, 7, 2):
+        for count in counts:
             stopped_at(patch, count)
             assert ended(words) == 9
             patch.undo()

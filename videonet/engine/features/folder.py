@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,8 @@ class FeatureFolder:
         self._refuse_other(index.get("settings", {}), path)
         if {row["id"] for row in index["videos"] + index["failures"]} != {item.id for item in self._items}:
             raise OutputError(f"{self.folder} is complete, with other videos; choose another --out")
+        if self._ranks.first:  # a run that was killed with its last breath
+            shutil.rmtree(self.folder / WORKING, ignore_errors=True)
         return index
 
     def _check(self, resume: bool) -> None:
@@ -102,7 +104,9 @@ class FeatureFolder:
     def _refuse_other(self, stored: dict[str, Any], path: Path) -> None:
         differ = [key for key in {**stored, **self._settings} if stored.get(key) != self._settings.get(key)]
         if differ:
-            said = "; ".join(f"{key} was {stored.get(key)!r} and is {self._settings.get(key)!r}" for key in differ)
+            said = "; ".join(
+                f"{key} was {stored.get(key)!r} and is {self._settings.get(key)!r}" for key in differ[:_MOST_NAMED]
+            )
             raise OutputError(f"{path.parent} was begun with other settings ({said}); choose another --out")
 
     def _prepare(self) -> None:
@@ -133,7 +137,7 @@ class FeatureFolder:
                     (failed if "reason" in row else done)[row["id"]] = row
         return list(done.values()), list(failed.values())
 
-    def record(self, events: Iterable[Event]) -> Iterable[int]:
+    def record(self, events: Iterable[Event]) -> Iterator[int]:
         """Write the events down; the places of items as they are done or failed."""
         for event in events:
             if isinstance(event, Rows):
