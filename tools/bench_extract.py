@@ -3,10 +3,10 @@
     python tools/bench_extract.py --video CLIP.mp4 [CLIP.mp4 ...]
 
 The clips are looped into videos of 340x256, 30 frames a second, H.264 with a keyframe every 250 frames: 10 s, and 60 s
-repeated to `--minutes`. `videonet extract` runs on each in processes of its own. Memory is the sum, over these,
-of the most that each ever had resident (pages that they share count in each), in MB. `loop_to_extract` is the time of the way it is mostly written
-(a window at a time: open, seek, decode, embed) over that of `extract`, both for the short video, in seconds a window,
-without the start of the process. `max_difference` is between the features of the two. The network has fresh weights.
+repeated to `--minutes`. `videonet extract` runs on each in processes of its own. Memory is the sum, over these, of the
+most that each ever had resident (pages that they share count in each), in MB. `loop_to_extract` is the time of the way
+it is mostly written (a window at a time: open, seek, decode, embed) over that of the same work by `extract`, both in
+this process, for the short video. `max_difference` is between the features of the two. The network has fresh weights.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def _extract(checkpoint: Path, video: Path, out: Path, hop: int) -> dict[str, fl
     command = [sys.executable, "-m", "videonet.cli", *words, "--hop-frames", str(hop)]
     process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)  # noqa: S603
     while process.poll() is None:
-        peaks |= _peaks(process.pid)
+        for pid, peak in _peaks(process.pid).items():
+            peaks[pid] = max(peak, peaks.get(pid, 0))  # one that is ending has no memory any more
         time.sleep(0.05)
     if process.returncode:
         sys.exit(f"videonet {' '.join(words)} ended with {process.returncode}")
@@ -106,8 +107,8 @@ def _peaks(pid: int) -> dict[int, int]:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return {}  # it just ended
-    own = {pid: int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")}
-    return own | {key: peak for child in children for key, peak in _peaks(int(child)).items()}
+    own = sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    return {pid: own} | {key: peak for child in children for key, peak in _peaks(int(child)).items()}
 
 
 def _in_process(config: Config, model: Network, preprocessing: Preprocessing, video: Path, hop: int, out: Path) -> None:
@@ -120,7 +121,7 @@ def _in_process(config: Config, model: Network, preprocessing: Preprocessing, vi
 
     job = SlidingReader(Sliding(preprocessing, Hop(ticks=hop)))
     streams = Streams([VideoItem(video.name, str(video), -1)], job, 0)
-    extractor = Extractor(model, Wanted(("pooled",)), preprocessing, streams, "fp32", 8)
+    extractor = Extractor(model, Wanted(("pooled",)), preprocessing, streams, "fp32", 4)
     rows = [event.values["pooled"] for event in extractor.events([0]) if isinstance(event, Rows)]
     np.save(out.with_suffix(".npy"), np.concatenate(rows))
 

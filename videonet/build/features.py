@@ -26,7 +26,7 @@ from videonet.models.create import Network
 
 from .data import build_opener
 
-_CPU_BATCH = 8  # a CPU gains nothing from more views at once
+_CPU_BATCH = 4  # a CPU gains nothing from more views at once, and needs memory for each
 
 
 @dataclass(frozen=True)

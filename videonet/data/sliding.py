@@ -76,7 +76,7 @@ class SlidingReader:
     def __init__(
         self,
         sliding: Sliding,
-        chunk: int = 8,
+        chunk: int = 4,
         open_video: Open = open_video,
         max_missing: float = 0.1,
         max_damaged: float = 0.25,
