@@ -55,7 +55,10 @@ def deadly(monkeypatch, folder, times):
 @pytest.fixture(scope="module")
 def plain(words, cluster, tmp_path_factory):
     out = tmp_path_factory.mktemp("plain") / "features"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as Ray's workers have
     assert main([*words, "--out", str(out)]) == 0
+    torch.set_num_threads(threads)
     return contents(out)
 
 

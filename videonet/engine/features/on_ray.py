@@ -1,8 +1,8 @@
 """Extraction by Ray workers, on one machine or many: each holds a copy of the extractor, and the driver writes.
 
 Workers are actors that stream the events of a few videos at a time. Where one dies, its unfinished videos are begun
-again by others, one by one, so that a video that ends every worker is found: it then counts as failed. (Ray Data's own
-retry of a map would try such a video for ever, and hand nothing on before a block is done.)
+again by others, one by one, so that a video that ends every worker is found: it then counts as failed. (A map of Ray
+Data 2.60 tries such a video again for ever: it was killed 18 times in 90 seconds.)
 """
 
 from __future__ import annotations
