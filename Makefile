@@ -22,7 +22,7 @@ demo: $(VENV)/.has-$(or $(EXTRAS),demo)
 	$(VENV)/bin/videonet train --cfg configs/demo/iresnet3d.yaml --resume
 	$(VENV)/bin/videonet test --cfg configs/demo/iresnet3d.yaml --checkpoint $(LAST) --resume
 	test -e $(RUN)/features/index.json || \
-	  $(VENV)/bin/videonet extract --checkpoint $(LAST) --videos data/demo/test --out $(RUN)/features
+	  $(VENV)/bin/videonet extract --checkpoint $(LAST) --videos data/demo/test --out $(RUN)/features --resume
 	$(VENV)/bin/videonet predict "$$(find data/demo/test -name '*.mp4' | sort | head -n 1)" --checkpoint $(LAST)
 
 test: $(VENV)/.has-$(or $(EXTRAS),test)

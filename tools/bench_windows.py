@@ -44,8 +44,8 @@ def main() -> None:
         folder = Path(a.keep or made)
         loop = folder / f"loop{LOOP_SECONDS}.mp4"
         if not loop.exists():
-            _encode(a.video, loop)
-        whole, tenth = (_repeat(loop, times, folder / f"{times}.mp4") for times in (10 * a.tens, a.tens))
+            encode_loop(a.video, loop)
+        whole, tenth = (repeat_loop(loop, times, folder / f"{times}.mp4") for times in (10 * a.tens, a.tens))
         for frames, stride, hop in SETTINGS:
             spread = clips.sliding(10 * a.tens * LOOP_SECONDS * FPS, frames, stride, hop, "drop")
             some = spread[np.linspace(0, len(spread) - 1, a.windows).astype(int)]
@@ -123,16 +123,16 @@ def _in_a_process(measure: Callable[..., float], *arguments: object) -> float:
         return pool.apply(measure, arguments)
 
 
-def _encode(videos: Sequence[str], path: Path) -> None:
-    """`LOOP_SECONDS` of the videos' frames, over and over, as H.264."""
+def encode_loop(videos: Sequence[str], path: Path, seconds: int = LOOP_SECONDS) -> None:
+    """So many seconds of the videos' frames, over and over, as H.264."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=FPS, options={"crf": "23", "g": "250", "sc_threshold": "0"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         written = 0
-        while written < LOOP_SECONDS * FPS:
+        while written < seconds * FPS:
             for video in videos:
                 with av.open(video) as source:
-                    for frame in islice(source.decode(video=0), LOOP_SECONDS * FPS - written):
+                    for frame in islice(source.decode(video=0), seconds * FPS - written):
                         scaled = frame.reformat(WIDTH, HEIGHT, "yuv420p")
                         scaled.pict_type = PictureType.NONE  # else the source's keyframes would be keyframes here
                         scaled.pts, scaled.time_base = written, Fraction(1, FPS)
@@ -141,7 +141,7 @@ def _encode(videos: Sequence[str], path: Path) -> None:
         output.mux(stream.encode(None))
 
 
-def _repeat(loop: Path, times: int, path: Path) -> Path:
+def repeat_loop(loop: Path, times: int, path: Path) -> Path:
     """The loop's packets again and again."""
     with av.open(str(path), "w") as output:
         stream = None

@@ -25,10 +25,12 @@ from videonet.commands import (
     make_demo_data,
     predict,
     prepare,
+    probe,
     probe_time,
     show_clips,
     test,
     train,
+    verify_features,
 )
 
 
@@ -47,7 +49,9 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "test": (test, "multi-view test of a checkpoint"),
     "compare-results": (compare_results, "two tests on the same videos: is one better, and where?"),
     "probe-time": (probe_time, "does the network use time? frames shuffled, reversed, frozen"),
-    "extract": (extract, "features of clips"),
+    "extract": (extract, "features of clips, or of sliding windows over long videos"),
+    "verify-features": (verify_features, "are extracted features whole, and what was written?"),
+    "probe": (probe, "how good are features? a linear probe and nearest neighbours"),
     "predict": (predict, "what is in these videos?"),
     "compare": (compare, "runs beside each other: settings, figures, curves"),
     "export": (export, "a network as one .onnx or .pt2 file"),

@@ -22,6 +22,7 @@ from .data import (
     known_bad,
     read_listing,
 )
+from .features import FeatureOrder, build_extractor, build_feature_files, feature_settings
 from .network import build_model, check_clip, restore_model, start_from_weights
 from .training import (
     build_loss,
@@ -44,7 +45,10 @@ KNOWN_NAMES = {
 
 __all__ = [
     "KNOWN_NAMES",
+    "FeatureOrder",
     "Splits",
+    "build_extractor",
+    "build_feature_files",
     "build_loader",
     "build_loss",
     "build_model",
@@ -62,6 +66,7 @@ __all__ = [
     "build_train_views",
     "build_trainer",
     "check_clip",
+    "feature_settings",
     "known_bad",
     "read_listing",
     "restore_model",

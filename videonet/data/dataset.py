@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from videonet.decode.reader import Emit, Undecodable, VideoError, VideoReader, open_video
+from videonet.decode.reader import Emit, Undecodable, VideoError, VideoInfo, VideoReader, open_video
 from videonet.decode.yuv import EvenCut
 
 from .lists import VideoItem
@@ -65,7 +65,9 @@ class Sample:
 
     views: uint8 (V, 3, T, S, S) with V = clips x crops, or the frames or planes that `finish` makes such views of; None
     when the video could not be read.
-    seconds: float64 (V_t, 2), first and last frame of each clip.
+    seconds: float64 (V_t, 2), first and last frame of each clip; stop_seconds: float64 (V_t,), when that last frame
+    leaves the screen.
+    more: the video has more views, which the next number of the key gives (see `sliding.py`).
     """
 
     index: int
@@ -77,6 +79,17 @@ class Sample:
     """All classes, of a list of several labels a video."""
     finish: Later | None = None
     timing: Timing = field(default_factory=Timing)
+    stop_seconds: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    info: VideoInfo | None = None
+    more: bool = False
+
+
+class Job(Protocol):
+    """What a worker does with a video; picklable."""
+
+    def __call__(self, item: VideoItem, key: Key, allocate: Allocate | None = None) -> Sample:
+        """A sample whose views lie in memory from `allocate`. Raises VideoError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -101,10 +114,7 @@ class SampleReader:
         start, cpu = time.perf_counter(), time.thread_time()
         preprocessing = self.views.preprocessing
         with self.open_video(item.path) as reader:
-            info = reader.info
-            promised = info.frames + info.missing
-            if info.missing > self.max_missing * promised:
-                raise Undecodable(item.path, f"cut short: {info.missing} of {promised} frames are gone")
+            info = refuse_cut_short(item.path, reader.info, self.max_missing)
             opened, reading = time.thread_time(), time.perf_counter()
             plan = self.views.plan(
                 preprocessing.ticks(info), (info.height, info.width), np.random.default_rng((self.seed, *key))
@@ -112,6 +122,7 @@ class SampleReader:
             cut = cut_around(plan.emits) if preprocessing.pixels == "yuv" else None
             ticks, emits, rows = _wanted(plan, cut)
             clip = preprocessing.read(reader, ticks, emits[0] if len(emits) == 1 else emits)
+            ends = np.append(reader.timeline.starts_seconds, reader.timeline.duration_seconds)
         bad = clip.damaged + clip.substituted
         if bad > self.max_damaged * len(ticks):
             raise Undecodable(item.path, f"{bad} of the {len(ticks)} frames wanted are damaged")
@@ -139,6 +150,8 @@ class SampleReader:
             views=views,
             seconds=np.stack([seconds.min(axis=1), seconds.max(axis=1)], axis=1),
             finish=finish,
+            stop_seconds=ends[np.searchsorted(ends, seconds.max(axis=1), side="right").clip(max=len(ends) - 1)],
+            info=info,
             timing=Timing(
                 opened - cpu,
                 decoded - opened - emitting,
@@ -203,6 +216,14 @@ class VideoDataset(Dataset[Sample]):
         if self.substitute:
             others = np.random.default_rng((self.reader.seed, epoch, index, 1)).permutation(len(self.items))
             yield from others[others != index][:_MOST_SUBSTITUTES].tolist()
+
+
+def refuse_cut_short(path: str, info: VideoInfo, max_missing: float) -> VideoInfo:
+    """Raises Undecodable where more than this share of the frames that the file promises is gone."""
+    promised = info.frames + info.missing
+    if info.missing > max_missing * promised:
+        raise Undecodable(path, f"cut short: {info.missing} of {promised} frames are gone")
+    return info
 
 
 class _Timed:

@@ -43,7 +43,11 @@ class Preprocessing:
 
     def ticks(self, info: VideoInfo) -> int:
         """Length of the video's timeline: its frames, or its duration at `fps`."""
-        return info.frames if self.fps is None else max(1, round(info.duration_seconds * self.fps))
+        return self.ticks_of(info.frames, info.duration_seconds)
+
+    def ticks_of(self, frames: int, duration_seconds: float) -> int:
+        """The same of a video that is not at hand."""
+        return frames if self.fps is None else max(1, round(duration_seconds * self.fps))
 
     def read(self, reader: VideoReader, ticks: clips.Indices, emit: Emits) -> Clip:
         """Frames on screen at these ticks (1-D); one `emit` for all, or one a tick."""

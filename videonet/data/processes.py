@@ -22,7 +22,7 @@ import torch
 
 from videonet.decode.reader import VideoError
 
-from .dataset import Key, Sample, SampleReader
+from .dataset import Job, Key, Sample
 from .lists import VideoItem
 from .workers import MOST_LOSSES, OUTBOXES, STARTING, Closed, LoaderError, WorkerLost
 
@@ -36,7 +36,7 @@ _Answer = int | Exception | tuple[Sample, tuple[int, ...]]
 class ProcessWorker:
     """A process of its own: a crash of the decoder costs one video."""
 
-    def __init__(self, job: SampleReader, context: BaseContext, timeout_seconds: float) -> None:
+    def __init__(self, job: Job, context: BaseContext, timeout_seconds: float) -> None:
         self._job, self._context, self._timeout = job, context, timeout_seconds
         self._losses = 0
         self._closed = False
@@ -148,7 +148,7 @@ class _Gone(Exception):
     """A worker process is dead or too slow; the message says how it ended."""
 
 
-def _serve(job: SampleReader, pipe: Connection, forked: Connection | None) -> None:
+def _serve(job: Job, pipe: Connection, forked: Connection | None) -> None:
     """The life of a worker process; it ends when its parent closes the other end of the pipe, dead or alive.
 
     forked: that other end, where this process came by a copy of it.

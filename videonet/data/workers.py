@@ -16,7 +16,7 @@ import torch
 
 from videonet.decode.reader import VideoError
 
-from .dataset import Key, Sample, SampleReader
+from .dataset import Job, Key, Sample
 from .lists import VideoItem
 
 Kind = Literal["forkserver", "spawn", "fork", "thread"]
@@ -68,7 +68,7 @@ class CallingThread:
 
     rss_bytes = None
 
-    def __init__(self, job: SampleReader) -> None:
+    def __init__(self, job: Job) -> None:
         self._job = job
 
     def read(self, item: VideoItem, key: Key, outbox: int = 0) -> Sample:
@@ -88,7 +88,7 @@ class ThreadWorker:
 
     rss_bytes = None
 
-    def __init__(self, job: SampleReader, timeout_seconds: float) -> None:
+    def __init__(self, job: Job, timeout_seconds: float) -> None:
         self._job, self._timeout = job, timeout_seconds
         self._losses = 0
         self._closed = False
@@ -136,7 +136,7 @@ class ThreadWorker:
 
 
 def _serve_in_thread(
-    job: SampleReader,
+    job: Job,
     tasks: queue.SimpleQueue[tuple[VideoItem, Key] | None],
     answers: queue.SimpleQueue[Sample | Exception | None],
 ) -> None:

@@ -42,6 +42,10 @@ class YuvOfRgb:
     def stream_index(self, indices: Sequence[int], emit: Emit | None = None) -> Iterator[torch.Tensor]:
         return self._reader.stream_index(indices, _of_rgb(emit or YuvFrame.packed))
 
+    @property
+    def bad_streamed(self) -> int:
+        return self._reader.bad_streamed
+
     def close(self) -> None:
         self._reader.close()
 

@@ -95,6 +95,8 @@ class BatchedReader:
     Raises Refused, besides what the default backend raises on the file.
     """
 
+    bad_streamed = 0
+
     def __init__(self, source: Source, limits: Limits, library: Library) -> None:
         self._library = library
         with PyavReader(source, limits) as video:

@@ -44,6 +44,7 @@ class FramesReader:
         starts = np.arange(len(self._files)) / fps
         self._timeline = Timeline(starts, len(self._files) / fps, 0.0005)
         self._closed = False
+        self.bad_streamed = 0
         self._size: tuple[int, int] | None = None
         height, width = self._nearest_good(0)[0].shape[:2]
         self._size = width, height
@@ -108,16 +109,22 @@ class FramesReader:
         self._begin_read()
         starts = self._timeline.starts_seconds
         for position in range(*self._timeline.locate_range(start_seconds, stop_seconds)):
-            yield float(starts[position]), emitted_frame(self._nearest_good(position)[0], emit)
+            yield float(starts[position]), self._streamed(position, emit)
             self._deadline.restart()
 
     def stream_index(self, indices: Sequence[int], emit: Emit | None = None) -> Iterator[torch.Tensor]:
         self._begin_read()
         for position in self._timeline.locate_rising(indices).tolist():
-            yield emitted_frame(self._nearest_good(position)[0], emit)
+            yield self._streamed(position, emit)
             self._deadline.restart()
 
+    def _streamed(self, position: int, emit: Emit | None) -> torch.Tensor:
+        frame, exact = self._nearest_good(position)
+        self.bad_streamed += not exact
+        return emitted_frame(frame, emit)
+
     def _begin_read(self) -> None:
+        self.bad_streamed = 0
         if self._closed:
             raise ValueError(f"{self._path}: this reader is closed; open the video again")
         self._deadline.restart()

@@ -168,6 +168,8 @@ def _kept(opener: _Open, file: str, stamp: tuple[int, int], limits: Limits) -> P
 class PackedReader:
     """A `VideoReader` of image `index` of a packed file, one frame of 1 / `fps` seconds."""
 
+    bad_streamed = 0
+
     def __init__(self, path: str, index: int, limits: Limits, fps: float = 30.0) -> None:
         self._path = f"{path}#{index}"
         images = read_pack(path, limits).images

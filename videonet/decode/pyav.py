@@ -36,6 +36,7 @@ class PyavReader:
         self._limits = limits
         self._demuxer = Demuxer(source, limits)
         self._reads = 0  # a stream ends when another read begins
+        self.bad_streamed = 0
         self._closed = False
         try:
             self._read_facts(pixels)
@@ -181,7 +182,8 @@ class PyavReader:
         self, frames: Iterator[tuple[int, av.VideoFrame, bool]], emit: Emit | None, read: int
     ) -> Iterator[tuple[float, torch.Tensor]]:
         starts = self._track.timeline.starts_seconds
-        for position, frame, _ in frames:
+        for position, frame, exact in frames:
+            self.bad_streamed += not exact or frame.is_corrupt
             yield float(starts[position]), emitted_frame(self._picture(frame), emit)
             if self._closed or self._reads != read:
                 raise RuntimeError(f"{self._demuxer.path}: another read ended this stream; open a second reader for it")
@@ -242,6 +244,7 @@ class PyavReader:
         if self._closed:
             raise ValueError(f"{self._demuxer.path}: this reader is closed; open the video again")
         self._reads += 1
+        self.bad_streamed = 0
         self._demuxer.deadline.restart()
 
     def close(self) -> None:

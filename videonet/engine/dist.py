@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -51,6 +52,17 @@ class Ranks:
         """Until every rank is here."""
         if self.world > 1:
             td.barrier()
+
+    def patient_wait(self) -> Callable[[], None]:
+        """A wait for every rank that may last for days, as where shares of work differ. All ranks must ask for it."""
+        if self.world == 1:
+            return _nothing
+        group = td.new_group(backend="gloo", timeout=timedelta(days=30))
+        return lambda: td.barrier(group)
+
+
+def _nothing() -> None:
+    """One process waits for nobody."""
 
 
 @contextmanager

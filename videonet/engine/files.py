@@ -29,18 +29,32 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        with no_room_as_output_error(path):
+            with temporary.open("wb") as file:
+                yield file
+            put_in_place(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def no_room_as_output_error(path: Path) -> Iterator[None]:
+    """A disk that is full while `path` is written is an OutputError."""
+    try:
+        yield
     except OSError as error:
         if error.errno in _FULL:
             raise no_room(path, error) from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def put_in_place(written: Path, path: Path) -> None:
+    """A file that was written elsewhere on the same disk, synced and then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written.open("rb") as file:
+        os.fsync(file.fileno())
+    written.replace(path)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
