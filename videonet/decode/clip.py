@@ -37,7 +37,7 @@ class TwoSteps(Protocol):
         ...
 
     def finish(self, parts: torch.Tensor, /) -> torch.Tensor:
-        """Such parts as the emit gives them, uint8 (n, h, w, 3) -> (n, h, w, 3)."""
+        """Such parts as the emit gives them, uint8 (n, h, w, 3) -> (n, h, w, 3): `parts` or new memory."""
         ...
 
 
@@ -175,15 +175,19 @@ class ClipBuilder:
         else:
             together.add(rows, frame)
 
-    def _fill(self, rows: list[int], emitted: torch.Tensor) -> None:
-        """Put one frame a row into these rows."""
+    def _fill(self, rows: list[int], emitted: torch.Tensor, ours: bool = False) -> None:
+        """Put one frame a row into these rows; `ours`: nobody else holds the memory of `emitted`."""
         shape = emitted.shape[1:]
+        first, last = rows[0], rows[-1]
+        in_line = rows == list(range(first, last + 1))
         if not len(self._frames):
+            if ours and in_line and len(rows) == len(self._pts_seconds):
+                self._frames = emitted.contiguous()
+                return
             self._frames = torch.empty((len(self._pts_seconds), *shape), dtype=torch.uint8)
         elif shape != self._frames.shape[1:]:
             raise ValueError(f"emit gave {tuple(shape)} after {tuple(self._frames.shape[1:])}; all must agree")
-        first, last = rows[0], rows[-1]
-        if rows == list(range(first, last + 1)):
+        if in_line:
             self._frames[first : last + 1] = emitted
         else:
             self._frames[torch.tensor(rows)] = emitted
@@ -201,7 +205,7 @@ class ClipBuilder:
 class _Together:
     """Parts of frames that wait for the second step of their emit, and the rows that they are for."""
 
-    def __init__(self, emit: TwoSteps, fill: Callable[[list[int], torch.Tensor], None]) -> None:
+    def __init__(self, emit: TwoSteps, fill: Callable[[list[int], torch.Tensor, bool], None]) -> None:
         self._emit = emit
         self._fill = fill
         self._parts = torch.empty((0, 0, 0, 3), dtype=torch.uint8)  # until the first one tells the size
@@ -227,7 +231,7 @@ class _Together:
             raise ValueError(f"emit gave {finished.dtype} {tuple(finished.shape)}; it must give uint8 (n, h, w, 3)")
         places = [place for place, rows in enumerate(self._rows) for _ in rows]
         rows = [row for rows in self._rows for row in rows]
-        self._fill(rows, finished if len(rows) == len(finished) else finished[torch.tensor(places)])
+        self._fill(rows, finished if len(rows) == len(finished) else finished[torch.tensor(places)], True)
         self._rows = []
 
 

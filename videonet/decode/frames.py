@@ -9,8 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from types import TracebackType
-from typing import BinaryIO, NoReturn, Self
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from PIL import Image, ImageOps
 from videonet.decode.clip import Clip, ClipBuilder, Emit, Emits, Timeline, emitted_frame
 from videonet.decode.errors import OpenError, TooLarge, Undecodable, VideoError
 from videonet.decode.limits import Deadline, Limits
-from videonet.decode.reader import IMAGE_SUFFIXES, NUMBERS, VideoInfo
+from videonet.decode.reader import IMAGE_SUFFIXES, NUMBERS, OpenVideo, VideoInfo
 from videonet.decode.remote import is_url, open_url
 from videonet.decode.tar import open_member, shard_and_member
 
@@ -43,7 +42,7 @@ def _open(file: str) -> BinaryIO:
     return open_url(file) if is_url(file) else open(file, "rb")
 
 
-class FramesReader:
+class FramesReader(OpenVideo):
     """A `VideoReader` of the images in a directory, `fps` frames a second, or of one image."""
 
     def __init__(self, path: str, limits: Limits, fps: float, pattern: str = "*") -> None:
@@ -146,14 +145,3 @@ class FramesReader:
 
     def close(self) -> None:
         self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")

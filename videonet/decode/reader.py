@@ -6,10 +6,11 @@ the file itself uses. Frames are found by their presentation time, never by inde
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Literal, Protocol, Self, get_args
+from typing import BinaryIO, Literal, NoReturn, Protocol, Self, get_args
 
 import torch
 
@@ -35,6 +36,7 @@ __all__ = [
     "Limits",
     "NoVideoStream",
     "OpenError",
+    "OpenVideo",
     "Opener",
     "Pixels",
     "Refused",
@@ -81,6 +83,24 @@ class VideoInfo:
     """Start of the first frame on the file's own clock; 0 where it has none."""
     last_pts_seconds: float = 0.0
     """Start of the last frame on the same clock."""
+
+
+class OpenVideo(ABC):
+    """What all readers share: they close at the end of their `with`, and are not sent to other processes."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")
 
 
 class VideoReader(Protocol):
