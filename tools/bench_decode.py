@@ -29,12 +29,13 @@ import av
 import numpy as np
 import torch
 from decode_files import make_files
-from decode_peers import CLIP_WAYS, MEAN, STD, VIEWS_WAYS, Ask, ViewsWay, Way, preprocessing
+from decode_peers import CLIP_WAYS, MEAN, STD, Ask, Way, decoder_share, preprocessing
+from decode_views import VIEWS_WAYS, ViewsWay
 from rich.console import Console
 from rich.table import Table
 
 from videonet.data.views import TestViews
-from videonet.decode import VideoInfo, open_video
+from videonet.decode import BackendMissing, VideoInfo, open_video, torchcodec
 
 MOST_LEVELS = 3.0  # mean difference of frames that are the same, decoded by another build of FFmpeg
 PACKAGES = ("av", "torchcodec", "decord", "decord2", "opencv-python-headless", "opencv-python", "pytorchvideo")
@@ -59,6 +60,7 @@ def _file(path: Path, a: argparse.Namespace, rng: np.random.Generator) -> Times:
     """Check and time every way on one file; print its JSON line."""
     with open_video(path) as video:
         info = video.info
+    runs: Sequence[Mapping[str, Callable[[], object]]]
     if a.views:
         views = TestViews(preprocessing(a.frames, a.stride, 224, 256), 10, 3)
         views_ways = [way for way in VIEWS_WAYS if _usable(way.name, way.needs)]
@@ -69,7 +71,13 @@ def _file(path: Path, a: argparse.Namespace, rng: np.random.Generator) -> Times:
         asks = [_ask(info, a.frames, stride, rng) for _ in range(a.repeats)]
         clip_ways = [way for way in CLIP_WAYS if _usable(way.name, way.needs)]
         _check_frames(path, clip_ways, asks[0], info)
-        runs = [{way.name: partial(way.read, path, ask) for way in clip_ways} for ask in asks]
+        runs = [
+            {
+                **{way.name: partial(way.read, path, ask) for way in clip_ways},
+                "videonet, the decoder's calls": partial(decoder_share, path, ask),
+            }
+            for ask in asks
+        ]
     times = _timed(runs, rng)
     if not a.markdown:
         facts = {"file": path.name, "codec": info.codec, "size": f"{info.width}x{info.height}", "frames": info.frames}
@@ -88,15 +96,16 @@ def _ask(info: VideoInfo, frames: int, stride: int, rng: np.random.Generator) ->
 
 
 def _timed(runs: Sequence[Mapping[str, Callable[[], object]]], rng: np.random.Generator) -> Times:
-    """Every way of each run, in an order drawn for each run; all run once before."""
+    """Every way of each run, in an order drawn for each run; all run once before. A number given is the seconds."""
     times: Times = {name: [] for name in runs[0]}
     for read in runs[0].values():
         read()
     for run in runs:
         for name in rng.permutation(list(run)).tolist():
             start = time.process_time()
-            run[name]()
-            times[name].append(1e3 * (time.process_time() - start))
+            given = run[name]()
+            seconds = given if isinstance(given, float) else time.process_time() - start
+            times[name].append(1e3 * seconds)
     return times
 
 
@@ -127,7 +136,9 @@ def _usable(name: str, needs: Sequence[str]) -> bool:
     for package in needs:
         try:
             module = importlib.import_module(package)
-        except (ImportError, OSError, RuntimeError) as error:
+            if package == "torchcodec":
+                torchcodec.library()  # it imports without FFmpeg, and fails at its first decoder
+        except (ImportError, OSError, RuntimeError, BackendMissing) as error:
             print(f"left out: {name} ({str(error).partition(chr(10))[0]})", file=sys.stderr)
             return False
         if package == "cv2":

@@ -25,7 +25,8 @@ from statistics import median
 import numpy as np
 import torch
 from decode_files import FILES, encode
-from decode_peers import MEAN, STD, OneView, preprocessing, pyslowfast_clip, views_in_one_plan, views_one_by_one
+from decode_peers import MEAN, STD, preprocessing, pyslowfast_clip
+from decode_views import OneView, views_in_one_plan, views_one_by_one
 from torch import Tensor
 
 from videonet.data.batch import BatchBuilder

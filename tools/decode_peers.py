@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import io
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import av
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,8 +26,8 @@ from videonet.data.dataset import Sample, VideoDataset
 from videonet.data.lists import VideoItem
 from videonet.data.preprocessing import Preprocessing
 from videonet.data.transforms import Box, Spatial
-from videonet.data.views import TestViews, ViewPlan, Views
-from videonet.decode import Opener
+from videonet.data.views import ViewPlan, Views
+from videonet.decode import Opener, pyav, track
 
 MEAN, STD = (0.45, 0.45, 0.45), (0.225, 0.225, 0.225)
 
@@ -109,7 +112,23 @@ def preprocessing(frames: int, stride: int, crop: int, short_side: int) -> Prepr
 def by_videonet(path: Path, ask: Ask) -> Tensor:
     """What a worker of the data loader does."""
     views = AskedViews(ask, preprocessing(ask.frames, ask.stride, ask.crop, ask.short_side))
-    return _views(path, views)[0]
+    return read_views(path, views)[0]
+
+
+def decoder_share(path: Path, ask: Ask) -> float:
+    """Seconds of CPU that `by_videonet` spends in the decoder's own calls: no reader that is exact can spend less."""
+    decode, seconds = track.decode, 0.0
+
+    def timed(context: av.VideoCodecContext, packet: av.Packet | None) -> list[av.VideoFrame] | None:
+        nonlocal seconds
+        start = time.thread_time()
+        frames = decode(context, packet)
+        seconds += time.thread_time() - start
+        return frames
+
+    with patch.object(track, "decode", timed), patch.object(pyav, "decode", timed):
+        by_videonet(path, ask)
+    return seconds
 
 
 def by_videonet_planes(path: Path, ask: Ask) -> Sample:
@@ -125,10 +144,11 @@ def finished(sample: Sample) -> Tensor:
     return sample.finish(sample.views)[0]
 
 
-def _views(path: Path, views: Views) -> Tensor:
-    read = _sample(path, views).views
-    assert read is not None
-    return read
+def read_views(path: Path, views: Views) -> Tensor:
+    """What a worker makes of a video."""
+    sample = _sample(path, views)
+    assert sample.views is not None
+    return sample.views if sample.finish is None else sample.finish(sample.views)
 
 
 def _sample(path: Path, views: Views) -> Sample:
@@ -178,8 +198,6 @@ def by_pyslowfast(path: Path, ask: Ask) -> Tensor:
 
 def pyslowfast_clip(path: Path, first: int, frames_wanted: int, span: int) -> Tensor:
     """float32 (3, T, H, W), normalised: `frames_wanted` frames spread over the `span` frames from `first` on."""
-    import av
-
     container = av.open(str(path))  # video_container.get_video_container
     stream = container.streams.video[0]
     start_pts, end_pts, start = 0, math.inf, first
@@ -232,89 +250,8 @@ def _scaled_cropped_flipped(clip: Tensor, ask: Ask) -> Tensor:
 CLIP_WAYS = (
     Way("videonet", by_videonet),
     Way("videonet, planes (yuv)", by_videonet_planes, finish=finished),
-    Way("torchcodec exact", by_torchcodec, needs=("torchcodec.decoders",)),
+    Way("torchcodec exact", by_torchcodec, needs=("torchcodec",)),
     Way("MMAction2 (decord)", by_mmaction2, needs=("decord", "cv2")),
     Way("PySlowFast (PyAV)", by_pyslowfast, lambda ask: ask.spread_indices),
     Way("pytorchvideo (PyAV)", by_pytorchvideo, lambda ask: ask.spread_indices, needs=("pytorchvideo.data",)),
-)
-
-
-# Test views: clips x crops of 224 from frames with a short side of 256. (views, 3, T, S, S) uint8.
-
-
-@dataclass(frozen=True)
-class OneView:
-    """One clip and crop of `whole`."""
-
-    whole: TestViews
-    clip: int
-    crop: int
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        return self.whole.preprocessing
-
-    def plan(self, ticks: int, frame: tuple[int, int], rng: np.random.Generator) -> ViewPlan:
-        plan = self.whole.plan(ticks, frame, rng)
-        return replace(plan, ticks=plan.ticks[self.clip : self.clip + 1], crops=plan.crops[self.crop : self.crop + 1])
-
-
-def views_in_one_plan(path: Path, views: TestViews) -> Tensor:
-    """What a worker does in the test."""
-    return _views(path, views)
-
-
-def views_one_by_one(path: Path, views: TestViews) -> Tensor:
-    """The same, the video opened for each view."""
-    alone = [OneView(views, clip, crop) for clip in range(views.clips) for crop in range(views.crops)]
-    return torch.cat([_views(path, view) for view in alone])
-
-
-def views_by_torchcodec(path: Path, views: TestViews) -> Tensor:
-    """One batch for all clips: it decodes a frame that is asked for twice once."""
-    from torchcodec.decoders import VideoDecoder
-
-    decoder = VideoDecoder(path, num_ffmpeg_threads=1, seek_mode="exact")
-    plan = _plan(views, len(decoder), decoder.get_frames_at([0]).data.shape[2:])
-    return _resized_and_cut(decoder.get_frames_at(plan.ticks.flatten().tolist()).data, plan)
-
-
-def views_by_decord(path: Path, views: TestViews) -> Tensor:
-    """One batch for all clips, as MMAction2 asks for it: with repeats."""
-    import decord
-
-    reader = decord.VideoReader(str(path), num_threads=1)
-    plan = _plan(views, len(reader), reader[0].shape[:2])
-    frames = torch.from_numpy(reader.get_batch(plan.ticks.flatten().tolist()).asnumpy())
-    return _resized_and_cut(frames.permute(0, 3, 1, 2), plan)
-
-
-def _plan(views: TestViews, frames: int, size: Sequence[int]) -> ViewPlan:
-    return views.plan(frames, (size[0], size[1]), np.random.default_rng(0))
-
-
-def _resized_and_cut(frames: Tensor, plan: ViewPlan) -> Tensor:
-    """(V_t * T, 3, H, W), channels last in memory -> (V, 3, T, S, S)."""
-    size = plan.emits[0].size
-    if frames.shape[2:] != size:
-        frames = v2.functional.resize(frames, list(size), antialias=True)
-    clips = frames.unflatten(0, plan.ticks.shape).permute(0, 1, 3, 4, 2)  # (V_t, T, h, w, 3)
-    views = torch.stack([box.cut(clips) for box in plan.crops], dim=1).flatten(0, 1)
-    return views.permute(0, 4, 1, 2, 3).contiguous()
-
-
-@dataclass(frozen=True)
-class ViewsWay:
-    """How all test views of a video are made."""
-
-    name: str
-    read: Callable[[Path, TestViews], Tensor]
-    needs: tuple[str, ...] = ()
-
-
-VIEWS_WAYS = (
-    ViewsWay("videonet, one plan", views_in_one_plan),
-    ViewsWay("videonet, one open a view", views_one_by_one),
-    ViewsWay("torchcodec, one batch", views_by_torchcodec, needs=("torchcodec.decoders",)),
-    ViewsWay("decord, one batch", views_by_decord, needs=("decord",)),
 )

@@ -155,8 +155,9 @@ def test_ucf101_numbers_must_agree_with_the_folders(tmp_path):
     [
         ("list", "a.mp4,wav\nb.mp4,wave\n", "line 1: no class is called 'wav'; did you mean 'wave'"),
         ("list", "a.mp4 9\nb.mp4 99999999999\n", "line 2: label 99999999999 must be at least 0 and below 100000"),
-        ("rawframes", "imgs 2 5 0\n", "line 1: 'imgs 2 5 0' starts at frame 2"),
-        ("rawframes", "imgs 0\n", "line 1: 'imgs 0' is not `folder total label`"),
+        ("rawframes", "imgs -2 5 0\n", "line 1: 'imgs -2 5 0' is not the frames offset + 1 to offset + total"),
+        ("rawframes", "imgs 2 0 0\n", "line 1: 'imgs 2 0 0' is not the frames offset + 1 to offset + total"),
+        ("rawframes", "imgs 0\n", "line 1: 'imgs 0' is not `folder [offset] total label`"),
         ("rawframes_multilabel", "imgs 5\n", "`folder total label label ...`"),
         ("multilabel", "a.mp4 0 1\nb.mp4\n", "line 2: 'b.mp4' is not"),
         ("multilabel", "a.mp4,0;1,2\n", "line 1: 'a.mp4,0;1,2' is not `path,label;label`"),

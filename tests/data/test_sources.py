@@ -74,6 +74,7 @@ def test_official_files(real_data, source, file, classes, videos, labelled):
         ("list", "video_test_list.txt", ()),
         ("multilabel", "video_test_list_multi_label.txt", (0, 3)),
         ("rawframes", "rawframe_test_list.txt", ()),
+        ("rawframes", "rawframe_test_list_with_offset.txt", ()),
         ("rawframes_multilabel", "rawframe_test_list_multi_label.txt", (1,)),
     ],
 )
@@ -83,7 +84,7 @@ def test_mmaction_files(real_data, tmp_path, source, file, labels):
         SOURCES[source].read(path, None, None)
     (tmp_path / file).write_text(path.read_text().splitlines()[0])
     (item,) = SOURCES[source].read(tmp_path / file, None, None).items
-    assert item.id in ("test.mp4", "imgs")
+    assert item.id in ("test.mp4", "imgs", "imgs#3-7")
     assert item.labels == labels
 
 

@@ -1,6 +1,7 @@
 """Workers that crash, hang, raise, or are left alone."""
 
 import gc
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -64,7 +65,17 @@ def gone(pids, seconds=20.0):
     return not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-@pytest.mark.parametrize(("kind", "workers"), [("fork", 2), ("thread", 4), ("forkserver", 2), ("spawn", 1)])
+SLOW = pytest.mark.skipif("VIDEONET_TEST_SPAWN" not in os.environ, reason="VIDEONET_TEST_SPAWN is not set: 8 s of CPU")
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers"),
+    [
+        *itertools.product(["fork", "thread", "forkserver"], [2, 4]),
+        ("spawn", 2),
+        pytest.param("spawn", 4, marks=SLOW),
+    ],
+)
 def test_every_kind_gives_the_same_batches(demo_data, kind, workers):
     items = read_folder(demo_data / "train").items
     sampler = TrainSampler(len(items), 6, seed=5)

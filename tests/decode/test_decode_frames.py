@@ -8,6 +8,9 @@ import torch
 from PIL import Image
 
 from tests.decode.make import barcode_frame, read_number
+from videonet.data.audit import find_missing
+from videonet.data.lists import VideoItem
+from videonet.data.sources import SOURCES
 from videonet.decode import Limits, OpenError, TooLarge, Undecodable, open_video
 
 
@@ -79,3 +82,19 @@ def test_bad_images_and_folders_are_named_errors(tmp_path: Path) -> None:
         open_video(tmp_path / "large.png", limits=Limits(max_side=100))
     with pytest.raises(ValueError, match="frames_fps=0"):
         open_video(tmp_path / "large.png", frames_fps=0)
+
+
+def test_a_part_of_a_folder_is_its_frames_of_these_numbers(folder: Path) -> None:
+    """As MMAction2's lists with an offset mean it: numbers of files, whatever is missing between them."""
+    annotations = folder / "list.txt"
+    annotations.write_text(f"{folder} 3 4 0\n{folder} 0 3 1\n")
+    items = SOURCES["rawframes"].read(annotations, None, None).items
+    assert [(item.id, item.label) for item in items] == [(f"{folder}#4-7", 0), (f"{folder}#1-3", 1)]
+    assert not find_missing(items).items
+    with open_video(items[0].path) as video:
+        assert [read_number(frame.numpy()) for _, frame in video.stream()] == [4, 6, 7]
+    assert find_missing([VideoItem("", f"{folder}/none#4-7", 0)]).items
+    with pytest.raises(OpenError, match="no image here has a number from 90 to 95"):
+        open_video(f"{folder}#90-95")
+    with pytest.raises(OpenError, match="no such file or directory"):
+        open_video(f"{folder}#90")

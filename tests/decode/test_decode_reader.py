@@ -4,7 +4,7 @@ import io
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import av
@@ -14,7 +14,8 @@ import torch
 
 import videonet.decode
 from tests.decode.make import FRAMES, HEIGHT, WIDTH, Recipe, read_number
-from videonet.decode import Clip, Limits, NoVideoStream, TooLarge, open_video, track
+from videonet.data.transforms import Box, Spatial
+from videonet.decode import Clip, Limits, NoVideoStream, TooLarge, clip, open_video, track
 
 Videos = Callable[[Recipe], Path]
 RECIPE = Recipe(".mp4", options={"g": "24", "bf": "3"})
@@ -196,3 +197,18 @@ def test_importing_is_cheap_and_leaves_the_codec_log_alone() -> None:
     assert av.logging.get_level() is None
     for source in Path(videonet.decode.__file__).parents[1].rglob("*.py"):
         assert "set_level" not in source.read_text()
+
+
+@pytest.mark.parametrize("room", [1, 60_000, 1 << 21], ids=["one fits", "three fit", "sixteen fit"])
+@pytest.mark.parametrize("indices", [range(40), range(16), [40, 3, 3, 59, 9, 40]], ids=["forty", "sixteen", "repeats"])
+def test_frames_finished_together_are_those_finished_alone(
+    room: int, indices: Sequence[int], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip, "TOGETHER_BYTES", room)
+    left, right = Spatial(Box(8, 16, 64, 96), (32, 40)), Spatial(Box(8, 100, 64, 96), (32, 40), flip=True)
+    with open_video(path) as video:
+        whole = video.at_index(indices).frames
+        assert torch.equal(video.at_index(indices, left).frames, torch.stack([left(frame) for frame in whole]))
+        emits = ([left, right, left, right, right, left] * 7)[: len(whole)]
+        alone = torch.stack([emit(frame) for emit, frame in zip(emits, whole, strict=True)])
+        assert torch.equal(video.at_index(indices, emits).frames, alone)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videonet.decode.packed import is_packed
+from videonet.decode.reader import NUMBERS
+from videonet.decode.tar import is_member
 
 from .formats.listing import Listing, VideoItem
 from .formats.text import ListError, shorten
@@ -55,8 +57,14 @@ def find_missing(items: Sequence[VideoItem]) -> Missing:
         if "://" not in item.path:
             folders[os.path.dirname(item.path)].append(item.path)
     absent = {path for folder, paths in folders.items() for path in _absent(folder, paths)}
-    missing = {path for path in absent if not is_packed(path)}
+    missing = {path for path in absent if not (is_packed(path) or is_member(path) or _is_part_of_folder(path))}
     return Missing(tuple(item for item in items if item.path in missing), len(items))
+
+
+def _is_part_of_folder(path: str) -> bool:
+    """Whether `path` is `folder#3-7` of a folder that is there."""
+    folder, _, part = path.rpartition("#")
+    return NUMBERS.fullmatch(part) is not None and os.path.isdir(folder)
 
 
 def _absent(folder: str, paths: Sequence[str]) -> list[str]:

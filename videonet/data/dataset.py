@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -127,7 +127,7 @@ class SampleReader:
         if bad > self.max_damaged * len(ticks):
             raise Undecodable(item.path, f"{bad} of the {len(ticks)} frames wanted are damaged")
         decoded = time.thread_time()
-        emitted = sum(emit.seconds for emit in set(emits)) / max(time.perf_counter() - reading, 1e-9)
+        emitted = clip.emit_seconds / max(time.perf_counter() - reading, 1e-9)
         finish: Later | None = None
         if cut is None and plan.cut_later:
             views = (allocate or _new)(tuple(clip.frames.shape)).copy_(clip.frames)
@@ -226,30 +226,15 @@ def refuse_cut_short(path: str, info: VideoInfo, max_missing: float) -> VideoInf
     return info
 
 
-class _Timed:
-    """An emit that knows how long it took, on the wall: CPU time is dear to ask for."""
-
-    def __init__(self, emit: Emit) -> None:
-        self._emit = emit
-        self.seconds = 0.0
-
-    def __call__(self, frame: Any) -> torch.Tensor:
-        start = time.perf_counter()
-        emitted = self._emit(frame)
-        self.seconds += time.perf_counter() - start
-        return emitted
-
-
-def _wanted(plan: ViewPlan, cut: EvenCut | None) -> tuple[np.ndarray, list[_Timed], np.ndarray]:
+def _wanted(plan: ViewPlan, cut: EvenCut | None) -> tuple[np.ndarray, list[Emit], np.ndarray]:
     """What to ask a reader for: ticks, one emit or one a tick, and the row of the answer of each frame, (V_t, T).
 
     Clips with the same emit, or cut, share their frames; a clip with its own has its own rows.
     """
     if cut is not None or len(plan.emits) == 1:
         ticks, rows = np.unique(plan.ticks, return_inverse=True)
-        return ticks, [_Timed(cut or plan.emits[0])], rows.reshape(plan.ticks.shape)
-    timed = [_Timed(emit) for emit in plan.emits]
-    emits = [emit for emit in timed for _ in range(plan.ticks.shape[1])]
+        return ticks, [cut or plan.emits[0]], rows.reshape(plan.ticks.shape)
+    emits: list[Emit] = [emit for emit in plan.emits for _ in range(plan.ticks.shape[1])]
     return plan.ticks.flatten(), emits, np.arange(plan.ticks.size).reshape(plan.ticks.shape)
 
 

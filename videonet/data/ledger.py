@@ -19,6 +19,7 @@ from typing import IO, Any, Generic, Self, TypeVar, get_type_hints
 
 from videonet.decode.errors import BackendMissing, VideoError
 from videonet.decode.remote import is_url, open_url
+from videonet.decode.tar import member_of, shard_and_member
 
 from .lists import VideoItem
 
@@ -207,10 +208,13 @@ class Ledger(Generic[R]):
 
 
 def stamp(path: str) -> tuple[int, int]:
-    """(size in bytes, modification time in ns) of a file, a folder of frames, or the file around `file#17`.
+    """(size in bytes, modification time in ns) of a file, a folder of frames, a member of a tar file (with the tar's
+    time), or the file around `file#17`.
 
     (0, 0) where there is none, so that it is looked at in every run.
     """
+    if named := shard_and_member(path):
+        return _member_stamp(path, named[0])
     if is_url(path):
         return _remote_size(path), 0
     if not os.path.exists(path) and "#" in path:
@@ -223,6 +227,13 @@ def stamp(path: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return sum(file.st_size for file in files), max([own.st_mtime_ns, *(file.st_mtime_ns for file in files)])
+
+
+def _member_stamp(path: str, shard: str) -> tuple[int, int]:
+    try:
+        return member_of(path).size, 0 if is_url(shard) else os.stat(shard).st_mtime_ns
+    except (OSError, VideoError, BackendMissing):
+        return 0, 0
 
 
 def _remote_size(url: str) -> int:

@@ -13,6 +13,7 @@ from .formats.listing import Listing, VideoItem
 from .formats.names import read_class_names
 from .formats.paths import read_list
 from .formats.text import ListError
+from .formats.webdataset import videos_in_tar
 
 __all__ = [
     "VIDEO_SUFFIXES",
@@ -30,16 +31,18 @@ __all__ = [
 
 
 def named_videos(names: Sequence[str]) -> list[VideoItem]:
-    """Videos named by hand, each once: files; folders, for the videos below them; .txt and .csv lists of paths.
+    """Videos named by hand, each once: files; folders and tars, for the videos in them; .txt and .csv lists of paths.
 
-    Their label is -1: not known. Ids are file names, or paths inside the folder or the list; whole paths where those
-    would collide.
+    Their label is -1: not known. Ids are file names, or paths inside the folder, tar or list; whole paths where those
+    would collide. Raises VideoError for a tar that cannot be read.
     """
     items: list[VideoItem] = []
     for name in names:
         path = Path(name)
         if path.is_dir() and (inside := find_videos(path)):
             items += [VideoItem(video.relative_to(path).as_posix(), str(video), -1) for video in inside]
+        elif path.suffix.lower() == ".tar":
+            items += [VideoItem(member, source, -1) for member, source in videos_in_tar(name)]
         elif path.suffix.lower() in (".txt", ".csv"):
             items += read_list(path, labels_needed=False).items
         else:

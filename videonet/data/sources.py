@@ -16,6 +16,7 @@ from .formats.mirror import mirrored_labels
 from .formats.paths import read_list, read_multilabel, read_rawframes
 from .formats.splits import read_hmdb51, read_ucf101
 from .formats.ssv2 import read_ssv2
+from .formats.webdataset import read_webdataset
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ SOURCES: dict[str, Source] = {
     "ssv2": Source("official Something-Something-v2 json: id, template", read_ssv2),
     "ucf101": Source("official trainlist0N.txt, testlist0N.txt", read_ucf101),
     "hmdb51": Source("official splits: <folder of <class>_test_split1.txt>#train1 or #test1", read_hmdb51),
-    "rawframes": Source("MMAction2 frame lists: `folder total label` a line", read_rawframes),
+    "rawframes": Source("MMAction2 frame lists: `folder [offset] total label` a line", read_rawframes),
     "rawframes_multilabel": Source("the same: `folder total l1 l2 ...` a line", partial(read_rawframes, several=True)),
     "frame_csv": Source("PySlowFast frame lists (Charades): one frame a line", read_frame_csv),
+    "webdataset": Source("shards: a tar, shard-{000..009}.tar, a folder of tars, or a .txt of them", read_webdataset),
     "idx": Source(
         "MNIST, Fashion-MNIST: train-images-idx3-ubyte or .gz", lambda path, root, names: read_images(path, names)
     ),

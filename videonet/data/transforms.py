@@ -47,18 +47,25 @@ class Spatial:
 
     def __call__(self, frame: torch.Tensor) -> torch.Tensor:
         """(H, W, 3) uint8 -> (h, w, 3) uint8."""
-        image = self.box.cut(frame)
-        if image.shape[:2] != self.size:
-            # The batch axis goes in first: only then does torch see channels last, its fast layout for uint8.
-            batch = image[None].permute(0, 3, 1, 2)  # (1, 3, h, w)
-            image = F.interpolate(batch, self.size, mode="bilinear", antialias=True)[0].permute(1, 2, 0)
+        return self.finish(self.cut(frame)[None])[0]
+
+    def cut(self, frame: torch.Tensor, /) -> torch.Tensor:
+        """(H, W, 3) uint8 -> (box.height, box.width, 3), a view."""
+        return self.box.cut(frame)
+
+    def finish(self, parts: torch.Tensor, /) -> torch.Tensor:
+        """What `cut` gave, uint8 (n, box.height, box.width, 3) -> (n, h, w, 3)."""
+        if parts.shape[1:3] != self.size:
+            # The batch axis stands first: only then does torch see channels last, its fast layout for uint8.
+            batch = parts.permute(0, 3, 1, 2)  # (n, 3, h, w)
+            parts = F.interpolate(batch, self.size, mode="bilinear", antialias=True).permute(0, 2, 3, 1)
         if self.flip:
-            image = image.flip(1)
+            parts = parts.flip(2)
         if self.canvas is None:
-            return image
+            return parts
         (top, left), (height, width) = self.offset, self.size
-        canvas = image.new_zeros((*self.canvas, 3))
-        canvas[top : top + height, left : left + width] = image
+        canvas = parts.new_zeros((len(parts), *self.canvas, 3))
+        canvas[:, top : top + height, left : left + width] = parts
         return canvas
 
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import NoReturn, Self
 
 import torch
 
 from videonet.decode.clip import Clip, Emit, Emits, Timeline
-from videonet.decode.reader import VideoInfo, VideoReader
+from videonet.decode.reader import OpenVideo, VideoInfo, VideoReader
 from videonet.decode.yuv import Colour, YuvFrame, from_rgb
 
 COLOUR = Colour("bt601", full_range=True)
 
 
-class YuvOfRgb:
+class YuvOfRgb(OpenVideo):
     """A `VideoReader` whose frames are those of an RGB `reader`, turned into YUV of full range. Closes it on close."""
 
     def __init__(self, reader: VideoReader) -> None:
@@ -48,17 +46,6 @@ class YuvOfRgb:
 
     def close(self) -> None:
         self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")
 
 
 def _each(emit: Emits | None) -> Emits:

@@ -9,8 +9,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import BinaryIO, NoReturn, Self
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from videonet.decode.demux import Demuxer
 from videonet.decode.errors import Refused
 from videonet.decode.limits import Deadline, Limits
 from videonet.decode.pyav import PyavReader
-from videonet.decode.reader import Source, VideoInfo
+from videonet.decode.reader import OpenVideo, Source, VideoInfo
 from videonet.decode.track import CountedTrack, PlannedTrack, decode
 
 Track = PlannedTrack | CountedTrack
@@ -89,7 +88,7 @@ KINDS: Mapping[str, Callable[[Demuxer, Track], bool]] = {
 }
 
 
-class BatchedReader:
+class BatchedReader(OpenVideo):
     """A `VideoReader` whose pixels come from `library`. It does not tell damage: `Clip.damaged` is always 0.
 
     Raises Refused, besides what the default backend raises on the file.
@@ -188,17 +187,6 @@ class BatchedReader:
 
     def close(self) -> None:
         self._opened = None  # the libraries close a file when its object goes
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")
 
 
 def _at_start(source: Source) -> str | BinaryIO:

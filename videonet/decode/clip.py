@@ -5,9 +5,10 @@ seconds) and the builder that every reader fills, one decoded frame at a time, s
 memory.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +23,22 @@ Emit = Callable[[Any], torch.Tensor]
 
 # One emit for all frames, or one an index asked: an index may be asked again with another emit. All give one size.
 Emits = Emit | Sequence[Emit]
+
+TOGETHER = 16  # frames that an emit of two steps finishes together
+TOGETHER_BYTES = 1 << 21  # and the most memory for them: more than a core's own cache, and nothing is gained
+
+
+@runtime_checkable
+class TwoSteps(Protocol):
+    """An emit whose second step costs less for some frames together than for each alone."""
+
+    def cut(self, frame: torch.Tensor, /) -> torch.Tensor:
+        """The part of a frame that matters, uint8 (H, W, 3) -> (h, w, 3), all of one size; a view."""
+        ...
+
+    def finish(self, parts: torch.Tensor, /) -> torch.Tensor:
+        """Such parts as the emit gives them, uint8 (n, h, w, 3) -> (n, h, w, 3): `parts` or new memory."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,8 @@ class Clip:
     """How many of the T could not be decoded and are a neighbour."""
     colour: Colour | None = None
     """How packed YUV becomes RGB (`to_rgb`); None where the frames are RGB."""
+    emit_seconds: float = 0.0
+    """How long the emits took, on the wall."""
 
     def __post_init__(self) -> None:
         if not _is_picture(self.frames[0]) or (self.colour is not None and self.frames.ndim == 4):
@@ -107,13 +126,19 @@ class ClipBuilder:
             raise ValueError(f"{len(emit)} emits for {len(positions)} frames; give one for all, or one a frame")
         self._pts_seconds = timeline.starts_seconds[positions]
         self._clamped = clamped
-        self._emit = emit
+        self._emits: Sequence[Emit | None] = emit if isinstance(emit, Sequence) else [emit]
+        self._emit_a_row = isinstance(emit, Sequence)
+        self._together: dict[int, _Together] = {}
+        for number, one in {id(one): one for one in self._emits}.items():
+            if isinstance(one, TwoSteps):
+                self._together[number] = _Together(one, self._fill)
         self._rows: dict[int, list[int]] = {}  # of each position still missing
         for row, position in enumerate(positions.tolist()):
             self._rows.setdefault(position, []).append(row)
         self._frames = torch.empty((0, 0, 0, 3), dtype=torch.uint8)  # until the first frame tells the size
         self._colour: Colour | None = None
         self._damaged = self._substituted = 0
+        self._emit_seconds = 0.0
 
     @property
     def missing(self) -> np.ndarray:
@@ -134,23 +159,80 @@ class ClipBuilder:
         rows = self._rows.pop(position)
         self._damaged += damaged * len(rows)
         self._substituted += substituted * len(rows)
-        if not isinstance(self._emit, Sequence):
-            self._fill(rows, emitted_frame(frame, self._emit))
-            return
-        for row in rows:
-            self._fill([row], emitted_frame(frame, self._emit[row]))
+        start = time.perf_counter()
+        if self._emit_a_row:
+            for row in rows:
+                self._emit_to([row], frame, self._emits[row])
+        else:
+            self._emit_to(rows, frame, self._emits[0])
+        self._emit_seconds += time.perf_counter() - start
 
-    def _fill(self, rows: list[int], emitted: torch.Tensor) -> None:
+    def _emit_to(self, rows: list[int], frame: Picture, emit: Emit | None) -> None:
+        together = self._together.get(id(emit))
+        if together is None or isinstance(frame, YuvFrame):
+            emitted = emitted_frame(frame, emit)
+            self._fill(rows, emitted.expand(len(rows), *emitted.shape))
+        else:
+            together.add(rows, frame)
+
+    def _fill(self, rows: list[int], emitted: torch.Tensor, ours: bool = False) -> None:
+        """Put one frame a row into these rows; `ours`: nobody else holds the memory of `emitted`."""
+        shape = emitted.shape[1:]
+        first, last = rows[0], rows[-1]
+        in_line = rows == list(range(first, last + 1))
         if not len(self._frames):
-            self._frames = torch.empty((len(self._pts_seconds), *emitted.shape), dtype=torch.uint8)
-        elif emitted.shape != self._frames.shape[1:]:
-            raise ValueError(f"emit gave {tuple(emitted.shape)} after {tuple(self._frames.shape[1:])}; all must agree")
-        for row in rows:
-            self._frames[row] = emitted
+            if ours and in_line and len(rows) == len(self._pts_seconds):
+                self._frames = emitted.contiguous()
+                return
+            self._frames = torch.empty((len(self._pts_seconds), *shape), dtype=torch.uint8)
+        elif shape != self._frames.shape[1:]:
+            raise ValueError(f"emit gave {tuple(shape)} after {tuple(self._frames.shape[1:])}; all must agree")
+        if in_line:
+            self._frames[first : last + 1] = emitted
+        else:
+            self._frames[torch.tensor(rows)] = emitted
 
     def clip(self) -> Clip:
         """The finished clip; all positions must have been put."""
-        return Clip(self._frames, self._pts_seconds, self._clamped, self._damaged, self._substituted, self._colour)
+        start = time.perf_counter()
+        for together in self._together.values():
+            together.finish()
+        emit_seconds = self._emit_seconds + time.perf_counter() - start
+        counts = self._clamped, self._damaged, self._substituted
+        return Clip(self._frames, self._pts_seconds, *counts, self._colour, emit_seconds)
+
+
+class _Together:
+    """Parts of frames that wait for the second step of their emit, and the rows that they are for."""
+
+    def __init__(self, emit: TwoSteps, fill: Callable[[list[int], torch.Tensor, bool], None]) -> None:
+        self._emit = emit
+        self._fill = fill
+        self._parts = torch.empty((0, 0, 0, 3), dtype=torch.uint8)  # until the first one tells the size
+        self._rows: list[list[int]] = []
+
+    def add(self, rows: list[int], frame: torch.Tensor) -> None:
+        """One more frame; once there are enough, they are finished."""
+        part = self._emit.cut(frame)
+        if not len(self._parts):
+            room = max(1, min(TOGETHER, TOGETHER_BYTES // max(1, part.nbytes)))
+            self._parts = torch.empty((room, *part.shape), dtype=torch.uint8)
+        self._parts[len(self._rows)] = part
+        self._rows.append(rows)
+        if len(self._rows) == len(self._parts):
+            self.finish()
+
+    def finish(self) -> None:
+        """Finish those that wait."""
+        if not self._rows:
+            return
+        finished = self._emit.finish(self._parts[: len(self._rows)])
+        if len(finished) != len(self._rows) or not _is_picture(finished[0]):
+            raise ValueError(f"emit gave {finished.dtype} {tuple(finished.shape)}; it must give uint8 (n, h, w, 3)")
+        places = [place for place, rows in enumerate(self._rows) for _ in rows]
+        rows = [row for rows in self._rows for row in rows]
+        self._fill(rows, finished if len(rows) == len(finished) else finished[torch.tensor(places)], True)
+        self._rows = []
 
 
 def emitted_frame(frame: Picture, emit: Emit | None) -> torch.Tensor:

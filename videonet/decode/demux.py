@@ -86,7 +86,7 @@ class Demuxer:
         else:
             start = self._file.read(8)
             self._file.seek(0)
-        return {"skip_frame": "all"} if start[4:] == b"ftyp" else {}
+        return {"skip_frame": "all", "probesize": "32"} if start[4:] == b"ftyp" else {}
 
     def _demux(self) -> Iterator[av.Packet]:
         """Packets with data, up to the end of the file or the first place that cannot be read."""

@@ -1,16 +1,15 @@
 """A folder of frames as a video, and one image as a video of one frame.
 
 Files are taken in natural order (img_2 before img_10), gaps in the numbers are fine, and a pattern may choose among
-them (img_*.jpg beside flow_x_*.jpg). Images are read by Pillow, turned
-upright by their EXIF tag, and brought to the first image's size.
+them (img_*.jpg beside flow_x_*.jpg), or the numbers that their names end in (folder#3-7). Images are read by Pillow,
+turned upright by their EXIF tag, and brought to the first image's size.
 """
 
 import os
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -19,8 +18,9 @@ from PIL import Image, ImageOps
 from videonet.decode.clip import Clip, ClipBuilder, Emit, Emits, Timeline, emitted_frame
 from videonet.decode.errors import OpenError, TooLarge, Undecodable, VideoError
 from videonet.decode.limits import Deadline, Limits
-from videonet.decode.reader import IMAGE_SUFFIXES, VideoInfo
+from videonet.decode.reader import IMAGE_SUFFIXES, NUMBERS, OpenVideo, VideoInfo
 from videonet.decode.remote import is_url, open_url
+from videonet.decode.tar import open_member, shard_and_member
 
 UNREADABLE = (OSError, SyntaxError, ValueError)  # what Pillow raises on a broken image
 
@@ -30,7 +30,19 @@ def natural_key(name: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name))
 
 
-class FramesReader:
+def last_number(name: str) -> int:
+    """The number that a file name ends in, before its suffix; -1 where there is none."""
+    digits = re.search("([0-9]+)[^0-9]*$", os.path.splitext(name)[0])
+    return int(digits[1]) if digits else -1
+
+
+def _open(file: str) -> BinaryIO:
+    if shard_and_member(file):
+        return open_member(file)
+    return open_url(file) if is_url(file) else open(file, "rb")
+
+
+class FramesReader(OpenVideo):
     """A `VideoReader` of the images in a directory, `fps` frames a second, or of one image."""
 
     def __init__(self, path: str, limits: Limits, fps: float, pattern: str = "*") -> None:
@@ -51,22 +63,31 @@ class FramesReader:
         self.info = VideoInfo(*self._size, fps, len(self._files), len(self._files) / fps, "images", 0)
 
     def _image_files(self, pattern: str) -> list[str]:
-        if not os.path.isdir(self._path):
-            return [self._path]
-        names = [name for name in os.listdir(self._path) if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
+        folder, _, part = self._path.rpartition("#")
+        numbers = NUMBERS.fullmatch(part)
+        if os.path.isdir(self._path) or numbers is None or not os.path.isdir(folder):
+            folder, numbers = self._path, None
+        if not os.path.isdir(folder):
+            return [folder]
+        names = [name for name in os.listdir(folder) if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
         if not names:
             raise OpenError(self._path, "a directory without images", "name a video file, or a directory of images")
         names = [name for name in names if fnmatchcase(name, pattern)]
         if not names:
             raise OpenError(self._path, f"no image here is named {pattern}", "change frames_pattern")
-        return [os.path.join(self._path, name) for name in sorted(names, key=natural_key)]
+        if numbers:
+            first, last = int(numbers[1]), int(numbers[2])
+            names = [name for name in names if first <= last_number(name) <= last]
+            if not names:
+                raise OpenError(self._path, f"no image here has a number from {first} to {last}", "check the list")
+        return [os.path.join(folder, name) for name in sorted(names, key=natural_key)]
 
     def _image(self, position: int) -> Image.Image | None:
         """The upright RGB image of `info` size; None where the file cannot be decoded."""
         file = self._files[position]
         self._deadline.check()
         try:
-            with open_url(file) if is_url(file) else open(file, "rb") as data, Image.open(data) as stored:
+            with _open(file) as data, Image.open(data) as stored:
                 self._limits.check_size(file, *stored.size)
                 image = ImageOps.exif_transpose(stored).convert("RGB")
         except VideoError:
@@ -131,14 +152,3 @@ class FramesReader:
 
     def close(self) -> None:
         self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")

@@ -15,14 +15,13 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any
 
 import numpy as np
 import torch
 
 from videonet.decode.clip import Clip, ClipBuilder, Emit, Emits, Timeline, emitted_frame
-from videonet.decode.reader import Limits, OpenError, TooLarge, Undecodable, VideoInfo
+from videonet.decode.reader import Limits, OpenError, OpenVideo, TooLarge, Undecodable, VideoInfo
 
 _LIMITS = Limits()
 
@@ -165,7 +164,7 @@ def _kept(opener: _Open, file: str, stamp: tuple[int, int], limits: Limits) -> P
     return opener(file, limits)
 
 
-class PackedReader:
+class PackedReader(OpenVideo):
     """A `VideoReader` of image `index` of a packed file, one frame of 1 / `fps` seconds."""
 
     bad_streamed = 0
@@ -216,14 +215,3 @@ class PackedReader:
 
     def close(self) -> None:
         self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")

@@ -13,10 +13,10 @@ MATRICES: dict[int, Matrix] = {1: "bt709", 2: "bt601", 4: "bt601", 5: "bt601", 6
 PLANAR_420 = frozenset({"yuv420p", "yuvj420p"})
 
 
-def _view(plane: av.video.plane.VideoPlane, height: int, width: int, channels: int) -> torch.Tensor:
-    """uint8 (height, width * channels) on the memory of `plane`, which it keeps alive."""
-    shape, strides = (height, width * channels), (plane.line_size, 1)
-    return torch.from_numpy(np.ndarray(shape, np.uint8, memoryview(plane), strides=strides))
+def _view(plane: av.video.plane.VideoPlane, height: int, width: int, *channels: int) -> torch.Tensor:
+    """uint8 (height, width) or (height, width, channels) on the memory of `plane`, which it keeps alive."""
+    strides = (plane.line_size, *channels, 1)
+    return torch.from_numpy(np.ndarray((height, width, *channels), np.uint8, memoryview(plane), strides=strides))
 
 
 class ToRgb:
@@ -35,7 +35,7 @@ class ToRgb:
         except av.FFmpegError as error:
             reason = f"{frame.format.name} {frame.width}x{frame.height} cannot be turned into RGB ({error.strerror})"
             raise Undecodable(self.path, reason, "re-encode it, to H.264 yuv420p for instance") from error
-        image = _view(rgb.planes[0], height, width, 3).unflatten(1, (width, 3))
+        image = _view(rgb.planes[0], height, width, 3)
         if rgb is frame:
             image = image.clone()  # the decoder's own picture, that later frames may lean on
         return torch.rot90(image, self.quarter_turns) if self.quarter_turns else image
@@ -61,7 +61,7 @@ class ToYuv:
                 frame, width, height, "yuv420p", src_color_range=values, dst_color_range=values, threads=1
             )
         half = (height + 1) // 2, (width + 1) // 2
-        y, u, v = (_view(p, *size, 1) for p, size in zip(frame.planes, ((height, width), half, half), strict=True))
+        y, u, v = (_view(p, *size) for p, size in zip(frame.planes, ((height, width), half, half), strict=True))
         if turns := self._to_rgb.quarter_turns:
             y, u, v = (torch.rot90(plane, turns) for plane in (y, u, v))
         return YuvFrame(y, u, v, self._colour)

@@ -7,8 +7,6 @@ out is bit for bit what a plain decode of the whole file gives.
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
-from types import TracebackType
-from typing import NoReturn, Self
 
 import av
 import numpy as np
@@ -20,7 +18,7 @@ from videonet.decode.errors import Undecodable
 from videonet.decode.limits import Limits
 from videonet.decode.pixels import ToRgb, ToYuv
 from videonet.decode.plan import PacketTable
-from videonet.decode.reader import Pixels, Source, VideoInfo
+from videonet.decode.reader import OpenVideo, Pixels, Source, VideoInfo
 from videonet.decode.track import FROM_THE_START, CountedTrack, PlannedTrack, decode, header_fps, is_sound
 
 APART = 250  # lost frames farther apart than this are looked for in separate decodes
@@ -29,7 +27,7 @@ BEGUN_PACKETS = 8  # more than most decoders hold back before the first frame
 NO_FRAME, FETCH_AGAIN = "not one frame can be decoded", "the file is damaged; fetch it again"
 
 
-class PyavReader:
+class PyavReader(OpenVideo):
     """A `VideoReader` of one video file."""
 
     def __init__(self, source: Source, limits: Limits, pixels: Pixels = "rgb") -> None:
@@ -250,14 +248,3 @@ class PyavReader:
     def close(self) -> None:
         self._closed = True
         self._demuxer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")

@@ -5,10 +5,12 @@ the file itself uses. Frames are found by their presentation time, never by inde
 """
 
 import os
+import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Literal, Protocol, Self, get_args
+from typing import BinaryIO, Literal, NoReturn, Protocol, Self, get_args
 
 import torch
 
@@ -25,6 +27,7 @@ from videonet.decode.errors import (
 )
 from videonet.decode.limits import DEFAULT_LIMITS, Limits
 from videonet.decode.remote import is_url, open_url
+from videonet.decode.tar import open_member, shard_and_member
 
 __all__ = [
     "BACKENDS",
@@ -33,6 +36,7 @@ __all__ = [
     "Limits",
     "NoVideoStream",
     "OpenError",
+    "OpenVideo",
     "Opener",
     "Pixels",
     "Refused",
@@ -49,6 +53,7 @@ __all__ = [
 Pixels = Literal["rgb", "yuv"]
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
+NUMBERS = re.compile("([0-9]{1,9})-([0-9]{1,9})")  # of the frames of a directory: `directory#3-7`
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
 
@@ -78,6 +83,24 @@ class VideoInfo:
     """Start of the first frame on the file's own clock; 0 where it has none."""
     last_pts_seconds: float = 0.0
     """Start of the last frame on the same clock."""
+
+
+class OpenVideo(ABC):
+    """What all readers share: they close at the end of their `with`, and are not sent to other processes."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open video cannot be pickled; send the path and open it in the worker")
 
 
 class VideoReader(Protocol):
@@ -187,8 +210,9 @@ def open_video(
 
     Args:
         source: a path, the encoded bytes, an open file (left open on close), or a URL that fsspec can open. A
-            directory is a video whose frames are its images in natural order; one image is a video of one frame, and
-            so is `file#17`, image 17 of a file of packed images (idx, CIFAR).
+            directory is a video whose frames are its images in natural order, and `directory#3-7` is one of those
+            numbered 3 to 7; one image is a video of one frame, and so is `file#17`, image 17 of a file of packed
+            images (idx, CIFAR). `shard.tar#clip.mp4` is a member of a tar file.
         backend: a name of `BACKENDS`, for everything but images.
         limits: what the file may make us allocate and work.
         frames_fps: frames a second of a directory of images.
@@ -208,18 +232,22 @@ def open_video(
         raise ValueError(f"pixels={pixels!r} is not known; choose one of {', '.join(map(repr, get_args(Pixels)))}")
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
-        file, _, index = path.rpartition("#")
-        if index.isdecimal() and os.path.isfile(file) and not os.path.exists(path):
+        file, _, part = path.rpartition("#")
+        if part.isdecimal() and os.path.isfile(file) and not os.path.exists(path):
             from videonet.decode.packed import PackedReader
 
-            return _in_pixels(PackedReader(file, int(index), limits), pixels)
-        if not is_url(path) and not os.path.exists(path):
+            return _in_pixels(PackedReader(file, int(part), limits), pixels)
+        member = shard_and_member(path) is not None
+        folder = os.path.isdir(path) or (NUMBERS.fullmatch(part) is not None and os.path.isdir(file))
+        if not member and not folder and not is_url(path) and not os.path.exists(path):
             raise OpenError(path, "no such file or directory", "check the path and the data root")
-        if os.path.isdir(path) or os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES:
+        if folder or os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES:
             from videonet.decode.frames import FramesReader
 
             return _in_pixels(FramesReader(path, limits, frames_fps, frames_pattern), pixels)
-        if is_url(path):
+        if member:
+            source = open_member(path)
+        elif is_url(path):
             source = open_url(path)
     return BACKENDS[backend](source, limits, pixels)
 

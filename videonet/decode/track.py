@@ -97,7 +97,8 @@ class PlannedTrack:
                     frames = decode(context, packet)
                     if not is_sound(frames):
                         break
-                    yield from self._named(frames)
+                    if frames:
+                        yield from self._named(frames)
                 if place + 1 >= stop:
                     yield from self._named(decode(context, None))
                     break

@@ -13,6 +13,7 @@ _NUMBERED = re.compile(r"(?P<path>.*[^\s,])[\s,]+(?P<label>-?\d+)")
 _NAMED = re.compile(r"(?P<path>.+)[,\t](?P<label>[^,\t]+)")
 _HEADER = re.compile(r"(path|video|file|file_?name)[\s,]+labels?", re.IGNORECASE)
 _WHOLE = re.compile(r"-?\d+")
+_MOST_FRAMES = 999_999_999  # what a frame's number may be
 _PATH_COLUMNS = frozenset({"path", "video", "video_path", "file", "filename", "file_name", "name", "id"})
 
 
@@ -52,20 +53,24 @@ def read_rawframes(
 ) -> Listing:
     """MMAction2's frame lists, `folder [offset] total label` a line: a video is the folder of its frames.
 
-    With `several`: `folder total label label ...`. The frames are counted in the folder, not taken from the list; an
-    offset must be 0.
+    With `several`: `folder total label label ...`. The frames are counted in the folder, not taken from the list. With
+    an offset, a video is the frames numbered offset + 1 to offset + total, and its id names them: `folder#3-7`.
     """
     start = start_folder(path, root)
     reading = Reading(path, class_names)
-    form = "folder total label label ..." if several else "folder total label"
+    form = "folder total label label ..." if several else "folder [offset] total label"
     for number, text in content_lines(path):
         name, numbers = _trailing_numbers(text)
         if len(numbers) < 2 or (len(numbers) > 3 and not several):
             reading.wrong(number, f"{text!r} is not `{form}`")
-        elif len(numbers) == 3 and not several and int(numbers[0]):
-            reading.wrong(number, f"{text!r} starts at frame {numbers[0]}; give that part a folder of its own")
-        else:
-            reading.add(number, name, join(start, name), numbers[1:] if several else numbers[-1:])
+            continue
+        if len(numbers) == 3 and not several:
+            offset, total = int(numbers[0]), int(numbers[1])
+            if offset < 0 or not 0 < total <= _MOST_FRAMES - offset:
+                reading.wrong(number, f"{text!r} is not the frames offset + 1 to offset + total of a folder")
+                continue
+            name = f"{name}#{offset + 1}-{offset + total}"
+        reading.add(number, name, join(start, name), numbers[1:] if several else numbers[-1:])
     return reading.listing(several)
 
 

@@ -64,7 +64,11 @@ def csv_rows(path: str | Path, delimiter: str = ",") -> Iterator[tuple[int, list
 
 def read_json(path: str | Path) -> Any:
     """The value of a JSON file. Raises ListError where it cannot be read."""
-    text = "\n".join(read_lines(path))
+    return parse_json("\n".join(read_lines(path)), path)
+
+
+def parse_json(text: str, path: str | Path) -> Any:
+    """The value of JSON text that came from `path`. Raises ListError."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
