@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -54,9 +55,10 @@ class Ranks:
 
 
 @contextmanager
-def ranks(device: str = "auto") -> Iterator[Ranks]:
+def ranks(device: str = "auto", timeout_minutes: float | None = None) -> Iterator[Ranks]:
     """Join the process group that torchrun describes, if any. `device`: auto | cpu | cuda.
 
+    timeout_minutes: a rank that waits for the others for a quarter longer gives up; None: as long as PyTorch says.
     Raises DeviceError when cuda is asked for and there is none.
     """
     cuda = torch.cuda.is_available()
@@ -70,7 +72,8 @@ def ranks(device: str = "auto") -> Iterator[Ranks]:
         return
     if where.type == "cuda":
         torch.cuda.set_device(where)
-    td.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo")
+    limit = None if timeout_minutes is None else timedelta(minutes=1.25 * timeout_minutes)
+    td.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo", timeout=limit)
     try:
         yield Ranks(td.get_rank(), world, where)
     finally:
