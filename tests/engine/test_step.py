@@ -30,12 +30,15 @@ def network():
                          nn.Linear(4, 3))  # fmt: skip
 
 
-def make_step(recipe=PLAIN, mix=UNMIXED, batch_norm="train", model=None):
+ALONE = Ranks(0, 1, torch.device("cpu"))
+
+
+def make_step(recipe=PLAIN, mix=UNMIXED, batch_norm="train", model=None, ranks=ALONE, cut=None):
     model = network() if model is None else model
     still = freeze(model, 0, batch_norm)
+    shards = cut(model, ranks) if cut else None
     optimizer = make_optimizer("sgd", parameter_groups(model), 0.1, 0.9, 1e-4)
-    ranks = Ranks(0, 1, torch.device("cpu"))
-    return Step(model, PREPROCESSING, optimizer, make_loss("cross_entropy"), ranks, 3, recipe, mix, still)
+    return Step(model, PREPROCESSING, optimizer, make_loss("cross_entropy"), ranks, 3, recipe, mix, still, shards)
 
 
 def batch(seed, views=1):
