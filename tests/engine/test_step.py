@@ -101,6 +101,20 @@ def test_state_goes_on_where_it_was():
     assert torch.equal(weights(whole.tested), weights(second.tested))
 
 
+def test_the_scale_of_fp16_goes_on_where_it_was():
+    """A loss beyond fp16's range halves the scale and leaves the weights; both outlive a checkpoint."""
+    step = make_step(Recipe(precision="fp16"))
+    before = weights(step.model)[:300].clone()
+    step.loss = lambda logits, targets: logits.sum() * 1e38
+    run(step, 2)
+    assert torch.equal(weights(step.model)[:300], before)
+    state = step.state_dict()["scaler"]
+    assert state["scale"] == 2.0**14
+    other = make_step(Recipe(precision="fp16"))
+    other.load_state_dict({**step.state_dict(), "scaler": state})
+    assert other.state_dict()["scaler"] == state
+
+
 @pytest.mark.parametrize(
     "recipe", [Recipe(channels_last=True), Recipe(compile=True)], ids=["channels last", "compiled"]
 )
@@ -108,6 +122,13 @@ def test_faster_ways_compute_the_same(recipe):
     plain, fast = make_step(), make_step(recipe)
     assert run(plain) == pytest.approx(run(fast), abs=1e-5)
     torch.testing.assert_close(weights(plain.model), weights(fast.model), atol=1e-5, rtol=1e-5)
+
+
+def test_modes_of_the_compiler(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda network, mode: asked.append(mode) or network)
+    run(make_step(Recipe(compile=True, compile_mode="max-autotune")), 1)
+    assert asked == ["max-autotune"]
 
 
 def test_mixing_changes_the_loss_and_its_targets():

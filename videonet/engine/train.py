@@ -21,7 +21,7 @@ from videonet.data.loader import Loader, TrainSampler
 from .checkpoint import LAST, Checkpoint, save_checkpoint
 from .clock import PARTS, advice
 from .evaluate import evaluate, summarise
-from .files import write_json
+from .files import sweep, write_json
 from .log import RunLog, logger, track
 from .schedule import Schedule
 from .step import Step
@@ -111,6 +111,9 @@ class Trainer:
     def fit(self) -> None:
         """Run from `position` to the last epoch. Raises TrainingError, and Stopped where a signal asked for it."""
         log = RunLog(self.output_dir, enabled=self.ranks.first)
+        if self.ranks.first:
+            sweep(self.output_dir)
+            sweep(self.output_dir / "checkpoints")
         try:
             with self._requests.listening(), self.step.ready(), self._watch.watching():
                 while self.position.epoch < self.plan.epochs:
