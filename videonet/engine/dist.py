@@ -72,9 +72,20 @@ def ranks(device: str = "auto", timeout_minutes: float | None = None) -> Iterato
         return
     if where.type == "cuda":
         torch.cuda.set_device(where)
-    limit = None if timeout_minutes is None else timedelta(minutes=1.25 * timeout_minutes)
-    td.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo", timeout=limit)
+    _join("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo", timeout_minutes)
     try:
         yield Ranks(td.get_rank(), world, where)
     finally:
         td.destroy_process_group()
+
+
+def _join(backend: str, timeout_minutes: float | None) -> None:
+    limit = None if timeout_minutes is None else timedelta(minutes=1.25 * timeout_minutes)
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        td.init_process_group(backend, timeout=limit)
+        return
+    # torchrun lends the ranks its own store, which after a restart still holds the addresses of those that died, and
+    # sometimes a rank then calls a dead one (PyTorch's issue 135712): so each start has a part of the store to itself.
+    store, rank, world = next(td.rendezvous("env://"))
+    mine = td.PrefixStore(f"start {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    td.init_process_group(backend, timeout=limit, store=mine, rank=rank, world_size=world)
