@@ -77,7 +77,8 @@ def _sweep(name: str, network: nn.Module, shape: list[int], a: argparse.Namespac
     clip = torch.zeros([1, *shape[1:]], device=a.device)
     full = shape[1:] if len(shape) == 5 else [shape[1], 1, *shape[2:]]
     macs = count_model(name, input_shape=[1, *full]).macs
-    rows = list(sweep(network, clip, sorted(a.batches or [a.batch]), a.repeats, macs))
+    compiled = (False,) if a.eager else (False, True)
+    rows = list(sweep(network, clip, sorted(a.batches or [a.batch]), a.repeats, macs, compiled))
     print(f"{name}, clips of {tuple(shape[1:])}, {macs / 1e9:.2f} GMACs\n{table(rows)}")
     best = {mode: fastest(rows, mode) for mode in MODES}
     for mode, row in best.items():
@@ -200,6 +201,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, help="height and width (default: the paper's 224)")
     parser.add_argument("--sweep", action="store_true", help="compare ways to compute each network")
     parser.add_argument("--batches", type=int, nargs="+", help="batch sizes of the sweep (default: --batch)")
+    parser.add_argument("--eager", action="store_true", help="leave the compiler out of the sweep, which takes minutes")
     parser.add_argument("--profile", action="store_true", help="of the fastest: what takes longest")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--threads", type=int, help="of the CPU (default: PyTorch's choice)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -12,13 +12,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from videonet.engine.switches import set_switches
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 TOLERANCES = {"fp32": 1e-3, "tf32": 2e-2, "bf16": 1e-1, "fp16": 2e-2}
-"""Largest |difference| / |float32| (2-norms) of the logits, and in training of the whole gradient: about ten times what
-rounding to so many bits makes of a network of 50 layers with random weights; a wrong layer makes 1."""
+"""Largest |difference| / |float32| (2-norms) of the logits, and in training of the whole gradient, where norms use
+running statistics: with those of the batch, rounding grows without bound in a network of random weights. A wrong layer
+makes about 1."""
 PEAKS = {"B200": 2250e12, "H200": 989e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "A100": 312e12,
          "L40S": 362e12, "A30": 165e12, "A10": 125e12, "L4": 121e12}  # fmt: skip
 """Dense bfloat16 operations a second by what the device's name holds, the longer name first."""
@@ -61,17 +63,19 @@ class Row:
         return self.error is not None and self.error <= TOLERANCES[self.way.dtype]
 
 
-def sweep(network: nn.Module, clip: Tensor, batches: list[int], repeats: int, macs: int) -> Iterator[Row]:
+def sweep(
+    network: nn.Module, clip: Tensor, batches: list[int], repeats: int, macs: int, compiled: Sequence[bool]
+) -> Iterator[Row]:
     """Rows of both modes, every way, every batch size. clip: (1, ...) on the device; macs: of one of them.
 
-    The check is made on the smallest batch, once a way.
+    compiled: with the compiler, without, or both. The check is made on the smallest batch, once a way.
     """
     generator = torch.Generator().manual_seed(0)
     device, smallest = clip.device, min(batches)
     x = torch.randn((max(batches), *clip.shape[1:]), generator=generator).to(device)
     fp32 = Way("fp32", False, False)
-    truth = {mode: _run(mode, fp32, network, x[:smallest]).float() for mode in MODES}
-    for mode, way in product(MODES, ways(device)):
+    truth = {mode: _checked(mode, fp32, network, x[:smallest]) for mode in MODES}
+    for mode, way in product(MODES, ways(device, compiled)):
         torch.compiler.reset()
         layout = _layout(x, way.channels_last)
         network.to(memory_format=layout)  # type: ignore[call-overload]  # torch types `device` only
@@ -81,7 +85,7 @@ def sweep(network: nn.Module, clip: Tensor, batches: list[int], repeats: int, ma
             some = x[:batch].contiguous(memory_format=layout)
             try:
                 if error is None:
-                    found = _run(mode, way, computed, x[:smallest].contiguous(memory_format=layout)).float()
+                    found = _checked(mode, way, computed, x[:smallest].contiguous(memory_format=layout))
                     error = ((found - truth[mode]).norm() / truth[mode].norm()).item()
                 seconds, memory = _timed(mode, way, computed, some, repeats)
             except (RuntimeError, torch.OutOfMemoryError) as fault:  # no memory, or no such kernel: a row of the table
@@ -94,10 +98,10 @@ def sweep(network: nn.Module, clip: Tensor, batches: list[int], repeats: int, ma
             yield Row(mode, way, batch, speed, error, utilisation, memory)
 
 
-def ways(device: torch.device) -> list[Way]:
+def ways(device: torch.device, compiled: Sequence[bool]) -> list[Way]:
     """All that the device may do; TF32 and float16 are for GPUs."""
     dtypes = [name for name in DTYPES if device.type == "cuda" or name in ("fp32", "bf16")]
-    return [Way(*choice) for choice in product(dtypes, (False, True), (False, True))]
+    return [Way(*choice) for choice in product(dtypes, (False, True), compiled)]
 
 
 def fastest(rows: list[Row], mode: str) -> Row | None:
@@ -115,6 +119,7 @@ def profile(network: nn.Module, clip: Tensor, row: Row, lines: int = 12) -> str:
     network.to(memory_format=layout)  # type: ignore[call-overload]  # torch types `device` only
     x = torch.randn((row.batch, *clip.shape[1:]), device=clip.device).contiguous(memory_format=layout)
     computed = torch.compile(network, dynamic=False) if row.way.compiled else network
+    network.train(row.mode == "training")
     _run(row.mode, row.way, computed, x)
     with torch.profiler.profile(activities=activities) as profiler:
         for _ in range(3):
@@ -147,29 +152,39 @@ def peak_of(device: torch.device) -> float | None:
     return next((peak for part, peak in PEAKS.items() if part in name), None)
 
 
+def _checked(mode: str, way: Way, network: Any, x: Tensor) -> Tensor:
+    """float32: logits, or in training the gradient as one vector, with the running statistics of a new network."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+    network.train(mode == "training")
+    for norm in norms:
+        norm.eval()
+    logits = _run(mode, way, network, x)
+    if mode == "inference":
+        return logits.float()
+    return torch.cat([weight.grad.flatten() for weight in network.parameters() if weight.grad is not None]).clone()
+
+
 def _run(mode: str, way: Way, network: Any, x: Tensor) -> Tensor:
-    """Logits, or in training the gradient as one vector."""
+    """Logits; in training, gradients too."""
     set_switches(tf32=way.dtype == "tf32")
     dtype = DTYPES[way.dtype]
     cast = torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32)
-    if mode == "inference":
-        network.eval()
-        without: AbstractContextManager[Any] = torch.inference_mode()
-        with without, cast:
-            logits: Tensor = network(x)
-        return logits
-    network.train()
-    network.zero_grad()
-    with cast:
-        loss = network(x).float().square().mean()
-    loss.backward()
-    return torch.cat([weight.grad.flatten() for weight in network.parameters() if weight.grad is not None])
+    without: AbstractContextManager[Any] = torch.inference_mode(mode == "inference")
+    with without, cast:
+        logits: Tensor = network(x)
+    if mode == "training":
+        network.zero_grad()
+        logits.float().square().mean().backward()
+    return logits
 
 
 def _timed(mode: str, way: Way, network: Any, x: Tensor, repeats: int) -> tuple[float, float | None]:
     """Median seconds of a run, and the most memory it held."""
     if x.is_cuda:
         torch.cuda.reset_peak_memory_stats()
+    network.train(mode == "training")
     _run(mode, way, network, x)  # compiler and cuDNN choose here
     times = []
     for _ in range(repeats):

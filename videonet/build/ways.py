@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from videonet.config import Config, ConfigError
 from videonet.engine.dist import Ranks
+from videonet.engine.log import logger
 
 
 def check_ways(config: Config, ranks: Ranks) -> None:
@@ -32,3 +33,6 @@ def check_ways(config: Config, ranks: Ranks) -> None:
         problems += [f"train.cuda_graph does not go with {what}" for what, is_so in cannot.items() if is_so]
     if problems:
         raise ConfigError(problems)
+    if train.precision == "bf16" and ranks.device.type == "cpu":
+        logger.warning("train.precision=bf16 on the CPU: PyTorch (2.11) gets the weight gradients of some Conv3d wrong "
+                       "there, where clips have few frames or pixels left; on GPUs it does not")  # fmt: skip
