@@ -2,6 +2,11 @@
 
     python tools/bench_model.py                                   # resnet50 and iresnet3d50, batch 8, the paper's input
     python tools/bench_model.py --model iresnet3d50 --batch 1 --frames 4 --size 112 --threads 2
+    python tools/bench_model.py --sweep --model iresnet3d50 --batches 8 16 32 --profile
+
+`--sweep` compares ways to compute one network instead: dtype x memory format x compiler (x batch), training and
+inference, a table of clips a second with the fastest that computes what float32 does, and, on a device whose peak is
+known, the share of it.
 
 Peer of a 2D ResNet or ResNeXt: torchvision's network of that name. Peer of a 3D bottleneck network: its layers in
 pytorchvideo's blocks (ResNetBasicStem, ResBlock, BottleneckBlock, ResStage, Net), which rectify and add out of place.
@@ -25,6 +30,7 @@ from torch import Tensor, nn
 
 from videonet.models import create_model, default_input
 from videonet.models.block import ResidualBlock
+from videonet.models.complexity import count_model
 from videonet.models.recognizer import Recognizer
 
 Step = Callable[[nn.Module, Tensor, torch.dtype], object]
@@ -45,11 +51,14 @@ def main() -> None:
         ours = create_model(name).to(a.device)
         if not isinstance(ours, Recognizer):
             raise SystemExit(f"{name} is not a network of ours")
-        peer, made_of = _peer(name, ours)
         _, channels, frames, height, width = default_input(name)
         shape = [a.batch, channels, a.frames or frames, a.size or height, a.size or width]
         if ours.dims == 2:
             shape.pop(2)
+        if a.sweep:
+            _sweep(name, ours, shape, a)
+            continue
+        peer, made_of = _peer(name, ours)
         x = torch.randn(shape, device=a.device)
         difference = (_forward(ours, x, torch.float32) - _forward(peer, x, torch.float32)).abs().max().item()
         for mode, step in (("forward", _forward), ("forward+backward", _forward_backward)):
@@ -60,6 +69,27 @@ def main() -> None:
                 **_summary(*times), "max_abs_diff": difference, "torch": torch.__version__,
             }  # fmt: skip
             print(json.dumps(figures), flush=True)
+
+
+def _sweep(name: str, network: nn.Module, shape: list[int], a: argparse.Namespace) -> None:
+    from model_sweep import MODES, as_json, fastest, peak_of, profile, sweep, table
+
+    clip = torch.zeros([1, *shape[1:]], device=a.device)
+    full = shape[1:] if len(shape) == 5 else [shape[1], 1, *shape[2:]]
+    macs = count_model(name, input_shape=[1, *full]).macs
+    compiled = (False,) if a.eager else (False, True)
+    rows = list(sweep(network, clip, sorted(a.batches or [a.batch]), a.repeats, macs, compiled))
+    print(f"{name}, clips of {tuple(shape[1:])}, {macs / 1e9:.2f} GMACs\n{table(rows)}")
+    best = {mode: fastest(rows, mode) for mode in MODES}
+    for mode, row in best.items():
+        print(f"fastest in {mode}: {row.way if row else 'none passes the check'}")
+        if a.profile and row:
+            print(profile(network, clip, row))
+    print(json.dumps({
+        "bench": "model sweep", "model": name, "clip": shape[1:], "macs": macs, "device": a.device,
+        "peak": peak_of(clip.device), "threads": torch.get_num_threads(), "rows": [as_json(row) for row in rows],
+        "fastest": {mode: as_json(row) for mode, row in best.items()}, "torch": torch.__version__,
+    }), flush=True)  # fmt: skip
 
 
 def _interleaved(
@@ -169,6 +199,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--frames", type=int, help="of a 3D network (default: the paper's 16)")
     parser.add_argument("--size", type=int, help="height and width (default: the paper's 224)")
+    parser.add_argument("--sweep", action="store_true", help="compare ways to compute each network")
+    parser.add_argument("--batches", type=int, nargs="+", help="batch sizes of the sweep (default: --batch)")
+    parser.add_argument("--eager", action="store_true", help="leave the compiler out of the sweep, which takes minutes")
+    parser.add_argument("--profile", action="store_true", help="of the fastest: what takes longest")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--threads", type=int, help="of the CPU (default: PyTorch's choice)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

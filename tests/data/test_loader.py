@@ -46,9 +46,10 @@ def test_epochs_differ(items):
     assert train_batches(items, 0, epoch=0) != train_batches(items, 0, epoch=1)
 
 
-def test_two_ranks_share_the_same_global_batches(items):
-    whole = train_batches(items, 0)
-    halves = [train_batches(items, 0, rank=rank, world=2) for rank in (0, 1)]
+@pytest.mark.parametrize("workers", [0, 4])
+def test_two_ranks_share_the_same_global_batches(items, workers):
+    whole = train_batches(items, 1)
+    halves = [train_batches(items, workers, rank=rank, world=2) for rank in (0, 1)]
     for (indices, views), first, second in zip(whole, *halves, strict=True):
         assert indices[0::2] == first[0]
         assert indices[1::2] == second[0]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from videonet.engine.checkpoint import Checkpoint, CheckpointError, last_checkpoint, load_checkpoint, save_checkpoint
-from videonet.engine.files import atomic, keep_old
+from videonet.engine.files import atomic, keep_old, sweep
 
 
 def checkpoint(step=3, model=None):
@@ -43,6 +43,23 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         save_checkpoint(path, checkpoint(step=2, model={"w": (x for x in ())}))
     assert load_checkpoint(path).step == 1
     assert [p.name for p in tmp_path.iterdir()] == ["last.pt"]
+
+
+def test_what_killed_writers_left_is_swept(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = [
+        f".last.pt.{dead.pid}.tmp",
+        f".last.pt.{os.getpid()}.tmp",
+        ".last.pt.x.tmp",
+        "last.pt",
+        f"a.{dead.pid}.tmp",
+    ]
+    for name in names:
+        (tmp_path / name).touch()
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+    sweep(tmp_path / "elsewhere")
 
 
 class Bomb:

@@ -3,6 +3,7 @@ import torch
 
 from videonet.engine.freeze import freeze
 from videonet.engine.optim import make_optimizer, parameter_groups, set_rate
+from videonet.engine.spread import load_optimizer
 from videonet.models import create_model
 
 
@@ -25,6 +26,24 @@ def test_every_optimizer_learns(name):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_one_kernel_for_all_weights_where_it_is_asked_for(name):
+    """On a CPU it is not by itself."""
+    group = [{"params": [torch.nn.Parameter(torch.ones(3))]}]
+    assert not make_optimizer(name, group, 0.1, 0.9, 0.0).defaults["fused"]
+    assert make_optimizer(name, group, 0.1, 0.9, 0.0, fused=True).defaults["fused"]
+    with pytest.raises(ValueError, match=r"optim.fused goes with sgd and adamw, not with lamb"):
+        make_optimizer("lamb", group, 0.1, 0.9, 0.0, fused=True)
+
+
+def test_a_resumed_optimizer_computes_as_it_was_made():
+    fused, plain = (
+        make_optimizer("sgd", parameter_groups(network()), 0.1, 0.9, 0.0, fused=way) for way in (True, False)
+    )
+    load_optimizer(plain, fused.state_dict())
+    assert [group["fused"] for group in plain.param_groups] == [False]
 
 
 def test_unknown_optimizers_are_named():

@@ -36,12 +36,15 @@ def network():
                          nn.Linear(4, 3))  # fmt: skip
 
 
-def make_step(recipe=PLAIN, mix=UNMIXED, batch_norm="train", model=None, loss="cross_entropy"):
+ALONE = Ranks(0, 1, torch.device("cpu"))
+
+
+def make_step(recipe=PLAIN, mix=UNMIXED, batch_norm="train", model=None, loss="cross_entropy", ranks=ALONE, cut=None):
     model = network() if model is None else model
     still = freeze(model, 0, batch_norm)
+    shards = cut(model, ranks) if cut else None
     optimizer = make_optimizer("sgd", parameter_groups(model), 0.1, 0.9, 1e-4)
-    ranks = Ranks(0, 1, torch.device("cpu"))
-    return Step(model, PREPROCESSING, optimizer, make_loss(loss), ranks, 3, recipe, mix, still)
+    return Step(model, PREPROCESSING, optimizer, make_loss(loss), ranks, 3, recipe, mix, still, shards)
 
 
 def batch(seed, views=1):
@@ -119,6 +122,20 @@ def test_faster_ways_are_taken(monkeypatch):
     assert len(compiled) == 1
 
 
+def test_the_scale_of_fp16_goes_on_where_it_was():
+    """A loss beyond fp16's range halves the scale and leaves the weights; both outlive a checkpoint."""
+    step = make_step(Recipe(precision="fp16"))
+    before = weights(step.model)[:300].clone()
+    step.loss = lambda logits, targets: logits.sum() * 1e38
+    run(step, 2)
+    assert torch.equal(weights(step.model)[:300], before)
+    state = step.state_dict()["scaler"]
+    assert state["scale"] == 2.0**14
+    other = make_step(Recipe(precision="fp16"))
+    other.load_state_dict({**step.state_dict(), "scaler": state})
+    assert other.state_dict()["scaler"] == state
+
+
 @pytest.mark.parametrize(
     "recipe", [Recipe(channels_last=True), Recipe(compile=True)], ids=["channels last", "compiled"]
 )
@@ -168,6 +185,13 @@ def test_gradients_are_clipped_at_their_own_size():
     free, bound = make_step(Recipe(precision="fp16")), make_step(Recipe(precision="fp16", clip_grad_norm=1e3))
     assert run(free) == run(bound)
     assert torch.equal(weights(free.model), weights(bound.model))
+
+
+def test_modes_of_the_compiler(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda network, mode: asked.append(mode) or network)
+    run(make_step(Recipe(compile=True, compile_mode="max-autotune")), 1)
+    assert asked == ["max-autotune"]
 
 
 def test_mixing_changes_the_loss_and_its_targets():

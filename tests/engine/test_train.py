@@ -57,6 +57,14 @@ def test_a_stopped_run_goes_on_bit_by_bit(tiny, trained, tmp_path, monkeypatch):
     assert len(losses[0]) == 4
 
 
+def test_log_lines_split_the_step_and_the_reading(trained):
+    row = next(row for row in read_rows(trained / "train.jsonl") if row["kind"] == "train")
+    steps = [row[f"seconds_{part}"] for part in ("data", "copy", "forward", "backward", "update")]
+    reading = [row[f"worker_seconds_{part}"] for part in ("open", "decode", "augment")]
+    assert all(seconds > 0 for seconds in steps + reading)
+    assert sum(reading) <= row["seconds_data"]  # no workers: the loop waits for the reading
+
+
 def test_workers_change_nothing(tiny, trained, tmp_path):
     assert train(*tiny, "data.workers=2", f"output_dir={tmp_path}") == 0
     assert same(last(trained).model, last(tmp_path).model)
@@ -119,13 +127,15 @@ def test_low_precision_and_clipping_train(tiny, tmp_path, precision):
 
 
 def test_two_processes_share_one_run(tiny, tmp_path):
-    """torchrun, gloo: both ranks end with the same figures as one process would report, no video counted twice."""
+    """torchrun, gloo, shards: the checkpoint is whole, and both ranks end with the same figures as one process would
+    report, no video counted twice.
+    """
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     module = ["-m", "videonet.cli"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     run = tmp_path / "run"
-    subprocess.run([*command, *module, "train", "--quiet", *tiny, "train.epochs=1", f"output_dir={run}"],
-                   check=True, env=environment, timeout=120)  # fmt: skip
+    words = [*tiny, "train.epochs=1", "train.sharding=fsdp", f"output_dir={run}"]
+    subprocess.run([*command, *module, "train", "--quiet", *words], check=True, env=environment, timeout=120)
     checkpoint = str(run / "checkpoints" / "last.pt")
     subprocess.run([*command, *module, "test", "--quiet", "--checkpoint", checkpoint], check=True, env=environment,
                    timeout=120)  # fmt: skip

@@ -26,7 +26,9 @@ from videonet.engine.loss import Loss, activation, inverse_frequency, make_loss
 from videonet.engine.mix import Mix
 from videonet.engine.optim import make_optimizer, parameter_groups
 from videonet.engine.schedule import Schedule, cosine, linear, multistep, warm_up
+from videonet.engine.spread import Shards
 from videonet.engine.step import Recipe, Step
+from videonet.engine.switches import set_switches
 from videonet.engine.trackers import TRACKERS, Place, Tracker, TrackerError
 from videonet.engine.train import Plan, Trainer
 
@@ -42,6 +44,7 @@ from .data import (
     known_bad,
 )
 from .network import build_model, check_clip, start_from_weights
+from .ways import check_ways
 
 
 def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Trainer:
@@ -93,6 +96,7 @@ def build_trainer(config: Config, ranks: Ranks, resumes: bool = False) -> Traine
             max_failed=config.data.max_failed,
             clips_per_video=train.clips_per_video,
             workers=config.data.workers,
+            timeout_minutes=train.timeout_minutes,
         ),
         output_dir=Path(config.output_dir),
         config=to_dict(config),
@@ -162,6 +166,8 @@ def build_train_sampler(config: Config, items: Sequence[VideoItem], ranks: Ranks
 def build_step(config: Config, preprocessing: Preprocessing, listing: Listing, ranks: Ranks, resumes: bool) -> Step:
     """The network on its device, with all that one update needs."""
     optim, train, augment = config.optim, config.train, config.augment
+    check_ways(config, ranks)
+    set_switches(train.tf32, train.cudnn_benchmark)
     names = listing.class_names
     model = build_model(config.model, len(names))
     check_clip(model, preprocessing)
@@ -174,8 +180,11 @@ def build_step(config: Config, preprocessing: Preprocessing, listing: Listing, r
     model.to(ranks.device)
     try:
         still = freeze(model, train.frozen_stages, train.batch_norm)
+        shards = Shards(model, ranks) if train.sharding == "fsdp" and ranks.world > 1 else None
         groups = parameter_groups(model, optim.decay_norm_and_bias, optim.layer_decay)
-        optimizer = make_optimizer(optim.name, groups, optim.lr, optim.momentum, optim.weight_decay, optim.nesterov)
+        optimizer = make_optimizer(
+            optim.name, groups, optim.lr, optim.momentum, optim.weight_decay, optim.nesterov, optim.fused
+        )
     except ValueError as error:
         raise ConfigError([str(error)]) from None
     return Step(
@@ -192,9 +201,12 @@ def build_step(config: Config, preprocessing: Preprocessing, listing: Listing, r
             ema_decay=train.ema_decay,
             channels_last=train.channels_last,
             compile=train.compile,
+            compile_mode=train.compile_mode,
+            cuda_graph=train.cuda_graph,
         ),
         mix=Mix(augment.mixup_alpha, augment.cutmix_alpha, augment.mix_share),
         still=still,
+        shards=shards,
     )
 
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 MAY_CHANGE_ON_RESUME = ("output_dir", "device", "data.workers", "data.worker_", "data.prefetch_batches",
                         "data.quarantine", "data.max_failed", "train.log_every", "train.checkpoint_", "train.keep",
-                        "train.eval_every", "train.early_stop", "test.", "log.")  # fmt: skip
+                        "train.eval_every", "train.early_stop", "train.timeout_minutes", "train.sharding",
+                        "train.compile", "train.cuda_graph", "train.cudnn_benchmark", "optim.fused",
+                        "test.", "log.")  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +54,7 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     found = last_checkpoint(output_dir / "checkpoints")
     if found is not None and not a.resume:
         raise OutputError(f"{output_dir} holds a run already; --resume continues it, or choose another output_dir")
-    with ranks(config.device) as here:
+    with ranks(config.device, config.train.timeout_minutes) as here:
         torch.manual_seed(config.seed)
         trainer = build.build_trainer(config, here, resumes=found is not None)
         parameters = sum(p.numel() for p in trainer.step.model.parameters())

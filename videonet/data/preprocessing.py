@@ -5,6 +5,7 @@ It is stored in the checkpoint and serves training, test, prediction and feature
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -71,5 +72,12 @@ class Preprocessing:
         elif self.input == "difference":
             x -= torch.cat([views[:, :, :1], views[:, :, :-1]], dim=2)
         else:
-            x -= x.new_tensor(self.mean).view(3, 1, 1, 1) * 255.0
-        return x.div_(x.new_tensor(self.std).view(3, 1, 1, 1) * 255.0)
+            x -= _levels(self.mean, x.device)
+        return x.div_(_levels(self.std, x.device))
+
+
+@functools.cache
+def _levels(shares: tuple[float, float, float], device: torch.device) -> torch.Tensor:
+    """float32 (3, 1, 1, 1), of 255. Kept on the device: a copy of three numbers would wait for all that runs there."""
+    with torch.inference_mode(False):
+        return torch.tensor(shares, device=device).view(3, 1, 1, 1) * 255.0

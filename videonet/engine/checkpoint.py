@@ -59,8 +59,6 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, keep: int = 1) -> None:
     Raises OutputError where the disk is full: the checkpoint before is then intact.
     """
     values = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
-    for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed while it wrote
-        left.unlink(missing_ok=True)
     try:
         with atomic(path) as file:
             torch.save({"format": FORMAT, **values}, file)

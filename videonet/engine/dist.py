@@ -66,9 +66,10 @@ def _nothing() -> None:
 
 
 @contextmanager
-def ranks(device: str = "auto") -> Iterator[Ranks]:
+def ranks(device: str = "auto", timeout_minutes: float | None = None) -> Iterator[Ranks]:
     """Join the process group that torchrun describes, if any. `device`: auto | cpu | cuda.
 
+    timeout_minutes: a rank that waits for the others for a quarter longer gives up; None: as long as PyTorch says.
     Raises DeviceError when cuda is asked for and there is none.
     """
     cuda = torch.cuda.is_available()
@@ -82,8 +83,20 @@ def ranks(device: str = "auto") -> Iterator[Ranks]:
         return
     if where.type == "cuda":
         torch.cuda.set_device(where)
-    td.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo")
+    _join("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo", timeout_minutes)
     try:
         yield Ranks(td.get_rank(), world, where)
     finally:
         td.destroy_process_group()
+
+
+def _join(backend: str, timeout_minutes: float | None) -> None:
+    limit = None if timeout_minutes is None else timedelta(minutes=1.25 * timeout_minutes)
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        td.init_process_group(backend, timeout=limit)
+        return
+    # torchrun lends the ranks its own store, which after a restart still holds the addresses of those that died, and
+    # sometimes a rank then calls a dead one (PyTorch's issue 135712): so each start has a part of the store to itself.
+    store, rank, world = next(td.rendezvous("env://"))
+    mine = td.PrefixStore(f"start {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    td.init_process_group(backend, timeout=limit, store=mine, rank=rank, world_size=world)

@@ -57,6 +57,24 @@ def put_in_place(written: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left half-written in `folder`; what a living process writes stays."""
+    for left in folder.glob(".*.*.tmp"):
+        pid = left.name.split(".")[-2]
+        if pid.isdecimal() and not _lives(int(pid)):
+            left.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
 def _sync_folder(folder: Path) -> None:
     """A rename is only sure once its folder is on disk."""
     handle = os.open(folder, os.O_RDONLY)

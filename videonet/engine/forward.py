@@ -13,9 +13,9 @@ from videonet.data.preprocessing import Preprocessing
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """Mixed precision on `device`; fp32 switches it off."""
-    return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "fp32")
+def autocast(device: torch.device, precision: str, cache: bool = True) -> AbstractContextManager[None]:
+    """Mixed precision on `device`; fp32 switches it off. cache: cast a weight once, however often it is used."""
+    return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "fp32", cache_enabled=cache)
 
 
 @torch.inference_mode()

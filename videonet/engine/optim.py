@@ -12,18 +12,29 @@ OPTIMIZERS = ("sgd", "adamw", "lars", "lamb")
 
 
 def make_optimizer(
-    name: str, groups: list[dict[str, Any]], lr: float, momentum: float, weight_decay: float, nesterov: bool = False
+    name: str,
+    groups: list[dict[str, Any]],
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+    nesterov: bool = False,
+    fused: bool | None = None,
 ) -> torch.optim.Optimizer:
     """SGD with momentum (the paper), AdamW and LAMB with beta1 = momentum, LARS with momentum (both timm's).
 
-    groups: of `parameter_groups`. Raises ValueError for an unknown name, and where timm is needed and not installed.
+    groups: of `parameter_groups`. fused: one kernel for all weights, SGD and AdamW alone; None: on GPUs.
+    Raises ValueError for an unknown name, and where timm is needed and not installed.
     """
+    if name in ("sgd", "adamw"):
+        fused = groups[0]["params"][0].is_cuda if fused is None else fused
     if name == "sgd":
-        return torch.optim.SGD(groups, lr, momentum, weight_decay=weight_decay, nesterov=nesterov)
+        return torch.optim.SGD(groups, lr, momentum, weight_decay=weight_decay, nesterov=nesterov, fused=fused)
     if name == "adamw":
-        return torch.optim.AdamW(groups, lr, betas=(momentum, 0.999), weight_decay=weight_decay)
+        return torch.optim.AdamW(groups, lr, betas=(momentum, 0.999), weight_decay=weight_decay, fused=fused)
     if name not in OPTIMIZERS:
         raise ValueError(f"optimizer {name!r} is not known; known: {', '.join(OPTIMIZERS)}")
+    if fused:
+        raise ValueError(f"optim.fused goes with sgd and adamw, not with {name}")
     try:
         from timm.optim import Lamb, Lars
     except ImportError:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from videonet.data.batch import Batch
 from videonet.data.dataset import Failure
 from videonet.data.lists import VideoItem
-from videonet.data.loader import Batch, Loader, TrainSampler
+from videonet.data.loader import Loader, TrainSampler
 
 from .checkpoint import LAST, Checkpoint, save_checkpoint
 from .clock import PARTS, advice
 from .evaluate import evaluate, summarise
-from .files import write_json
+from .files import sweep, write_json
 from .log import RunLog, logger, track
 from .loss import Activation
 from .multilabel import summarise_several
@@ -28,6 +29,8 @@ from .schedule import Schedule
 from .step import Step
 from .stop import Requests, Stopped
 from .trackers import Tracker
+from .watch import Watch
+from .window import Window
 
 
 class TrainingError(ValueError):
@@ -51,6 +54,7 @@ class Plan:
     max_failed: float = 0.1
     clips_per_video: int = 1
     workers: int = 0
+    timeout_minutes: float | None = None
 
 
 @dataclass
@@ -61,6 +65,14 @@ class Position:
     step: int = 0
 
 
+class Batches(Protocol):
+    """What the trainer needs of a loader."""
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def rss_bytes(self) -> list[int]: ...
+
+
 @dataclass
 class Trainer:
     """Parts in, checkpoints out: `output_dir/checkpoints/{last,best}.pt`, `train.jsonl`, `train.csv`."""
@@ -69,7 +81,7 @@ class Trainer:
     class_names: Sequence[str]
     items: Sequence[VideoItem]
     """The training videos, of which `plan.max_failed` may fail."""
-    loader: Loader
+    loader: Batches
     sampler: TrainSampler
     val_loader: Loader | None
     schedule: Schedule
@@ -89,31 +101,29 @@ class Trainer:
     def __post_init__(self) -> None:
         self.ranks = self.step.ranks
         self._requests = Requests(self.ranks)
-        self._window: list[torch.Tensor] = []
-        """float32 (2,) of each step since the last log line."""
-        self._seen: list[list[str]] = []
-        """Their videos, to be named where a loss is none."""
+        self._window = Window()
+        self._watch = Watch(self.plan.timeout_minutes, self.output_dir / f"stacks.{self.ranks.rank}.txt")
         self._saved_at = time.monotonic()
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from where `checkpoint` was written."""
-        self.step.model.load_state_dict(checkpoint.model)
-        self.step.load_state_dict(
-            {"optimizer": checkpoint.optimizer, "scaler": checkpoint.scaler, "ema": checkpoint.ema}
-        )
+        state = {name: getattr(checkpoint, name) for name in ("model", "optimizer", "scaler", "ema")}
+        self.step.load_state_dict(state)
         self.position = Position(checkpoint.epoch, checkpoint.step)
         self.best_top1, self.stale = checkpoint.best_top1, checkpoint.stale
         self.failed = set(checkpoint.failed)
         if checkpoint.window is not None:
-            self._window = list(checkpoint.window.to(self.ranks.device))
-            self._seen = [[] for _ in self._window]
+            self._window = Window(list(checkpoint.window.to(self.ranks.device)))
 
     def fit(self) -> None:
         """Run from `position` to the last epoch. Raises TrainingError, TrackerError, and Stopped after a signal."""
         start = self.position.epoch * len(self.sampler) + self.position.step
         log = RunLog(self.output_dir, self.trackers, self.config, start, enabled=self.ranks.first)
+        if self.ranks.first:
+            sweep(self.output_dir)
+            sweep(self.output_dir / "checkpoints")
         try:
-            with self._requests.listening(), self.step.ready():
+            with self._requests.listening(), self.step.ready(), self._watch.watching():
                 while self.position.epoch < self.plan.epochs:
                     self._epoch(log)
                     self._renew_statistics()
@@ -133,7 +143,8 @@ class Trainer:
         self.step.train()
         steps = len(self.sampler)
         spent = dict.fromkeys(PARTS, 0.0)
-        window_start, clips = time.monotonic(), 0
+        self._window.begin()
+        self._watch.alive()
         self.step.clock.start("data")
         batches = track(
             self.loader, steps - first, f"epoch {epoch + 1}/{self.plan.epochs}", "steps", shown=self.ranks.first
@@ -144,27 +155,29 @@ class Trainer:
                 raise TrainingError(f"no video of step {step} could be read; see the quarantine file")
             rate = self.plan.lr * self.schedule(epoch + step / steps)
             self._seed(epoch, step)
-            self._window.append(self.step(batch, rate))
-            self._seen.append([self.items[index].id for index in batch.indices.tolist()])
-            clips += len(batch) * self.plan.clips_per_video
+            videos = [self.items[index].id for index in batch.indices.tolist()]
+            self._window.add(self.step(batch, rate), batch, len(batch) * self.plan.clips_per_video, videos)
+            self._watch.alive()
             self.position = Position(epoch, step + 1)
             last = step + 1 == steps
             if last or (step + 1) % self.plan.log_every == 0:
-                seconds = time.monotonic() - window_start
                 parts = self.step.clock.read()
                 spent = {part: spent[part] + parts[part] for part in PARTS}
-                self._report(log, epoch, step, steps, rate, clips * self.ranks.world / seconds, parts, batch)
-                window_start, clips = time.monotonic(), 0
+                self._report(log, epoch, step, steps, rate, parts)
             if not last:
                 self._serve_requests(step)
+        self._watch.pause()
         if self.ranks.first and steps > first:
             cores = (os.cpu_count() or 1) / self.ranks.world
             logger.info("epoch %d: %s", epoch + 1, advice(spent, cores, self.plan.workers))
 
     def _seed(self, epoch: int, step: int) -> None:
         """Dropout and mixing of a step depend on its place alone."""
-        key = np.random.SeedSequence((self.plan.seed, epoch, step, self.ranks.rank))
-        torch.manual_seed(int(key.generate_state(1)[0]))
+        key = int(np.random.SeedSequence((self.plan.seed, epoch, step, self.ranks.rank)).generate_state(1)[0])
+        # not torch.manual_seed: for every kind of device that is not in use it keeps a stack of Python, 2 ms a step
+        torch.default_generator.manual_seed(key)
+        if self.ranks.device.type == "cuda":
+            torch.cuda.manual_seed(key)
 
     def _serve_requests(self, step: int) -> None:
         """Save in the middle of an epoch where it is time, and stop where a signal asked for it."""
@@ -177,37 +190,30 @@ class Trainer:
         if stop:
             raise Stopped(f"stopped as asked in epoch {self.position.epoch + 1}, after step {step + 1}")
 
-    def _report(
-        self, log: RunLog, epoch: int, step: int, steps: int, rate: float, speed: float, parts: dict[str, float],
-        batch: Batch,
-    ) -> None:  # fmt: skip
+    def _report(self, log: RunLog, epoch: int, step: int, steps: int, rate: float, parts: dict[str, float]) -> None:
         self._refuse_nan()
-        loss, top1 = self.ranks.mean(torch.stack(self._window).mean(dim=0)).tolist()
-        done = len(self._window)
-        self._window, self._seen = [], []
+        window, self._window = self._window, Window()
+        loss, top1 = self.ranks.mean(window.mean()).tolist()
+        speed, reading = window.clips_per_second() * self.ranks.world, window.reading()
         values = {"loss": loss, "top1": top1, "lr": rate, "clips_per_second": speed, "failed_videos": len(self.failed)}
-        values |= {f"seconds_{part}": parts[part] / done for part in PARTS}
-        reading = batch.timing
-        values |= {
-            "read_cpu_seconds_a_video": (reading.open_seconds + reading.decode_seconds + reading.transform_seconds)
-            / len(batch),
-            "worker_rss_mib": max(self.loader.rss_bytes(), default=0) / 2**20,
-        }
+        values |= {f"seconds_{part}": parts[part] / window.timed for part in PARTS} | reading
+        values |= {"worker_rss_mib": max(self.loader.rss_bytes(), default=0) / 2**20}
         log.row("train", epoch, epoch * steps + step, values)
         if self.ranks.first:
             logger.info(
-                "epoch %d/%d step %d/%d  loss %.3f  top-1 %.1f %%  lr %.2e  %.1f clips/s  (%s ms a step)%s",
+                "epoch %d/%d step %d/%d  loss %.3f  top-1 %.1f %%  lr %.2e  %.1f clips/s  (%s ms a step; workers: "
+                "decode %.0f, augment %.0f)%s",
                 epoch + 1, self.plan.epochs, step + 1, steps, loss, 100 * top1, rate, speed,
-                " + ".join(f"{part} {1000 * parts[part] / done:.0f}" for part in PARTS),
+                " + ".join(f"{part} {1000 * parts[part] / window.timed:.0f}" for part in PARTS),
+                1000 * (reading["worker_seconds_open"] + reading["worker_seconds_decode"]),
+                1000 * reading["worker_seconds_augment"],
                 f"  {len(self.failed)} videos failed" if self.failed else "",
             )  # fmt: skip
 
     def _refuse_nan(self) -> None:
         """Stop where a loss is no number, and write down whose: before anything is saved."""
-        losses = torch.stack(self._window)[:, 0].tolist() if self._window else []
-        bad = [(index, loss) for index, loss in enumerate(losses) if not np.isfinite(loss)]
-        mine = [{"rank": self.ranks.rank, "loss": str(loss), "videos": self._seen[index]} for index, loss in bad[:1]]
-        found = self.ranks.gather(mine)
+        bad = self._window.bad()
+        found = self.ranks.gather([{"rank": self.ranks.rank, **bad}] if bad else [])
         if not found:
             return
         path = self.output_dir / "nan.json"
@@ -233,7 +239,7 @@ class Trainer:
             return False
         step = self.step
         result = evaluate(
-            step.tested, self.val_loader, step.preprocessing, self.ranks, step.recipe.precision, what="val",
+            step.whole(), self.val_loader, step.preprocessing, self.ranks, step.recipe.precision, what="val",
             activation=self.activation,
         )  # fmt: skip
         if any(item.labels for item in self.val_items):
@@ -256,10 +262,10 @@ class Trainer:
 
     def _save(self, name: str) -> None:
         failed = sorted(set(self.ranks.gather(sorted(self.failed))))
+        state = self.step.state_dict()
         if self.ranks.first:
             checkpoint = Checkpoint(
-                model=self.step.model.state_dict(),
-                **self.step.state_dict(),
+                **state,
                 epoch=self.position.epoch,
                 step=self.position.step,
                 config=self.config,
@@ -268,7 +274,7 @@ class Trainer:
                 best_top1=self.best_top1,
                 failed=failed,
                 fingerprint=self.fingerprint,
-                window=torch.stack(self._window).cpu() if self._window else None,
+                window=self._window.state(),
                 stale=self.stale,
             )
             save_checkpoint(self.output_dir / "checkpoints" / name, checkpoint, self.plan.keep if name == LAST else 1)

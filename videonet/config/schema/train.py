@@ -40,6 +40,8 @@ class OptimConfig:
     """Share of the peak rate at the first step of the warm-up."""
     clip_grad_norm: PositiveFloat | None = None
     """Largest norm of the whole gradient; None: not clipped."""
+    fused: bool | None = None
+    """One kernel for the update of all weights (sgd, adamw); None: on GPUs."""
     loss: Literal["cross_entropy", "focal", "binary"] = "cross_entropy"
     """binary: a yes or no for each class."""
     label_smoothing: Share = 0.0
@@ -65,6 +67,20 @@ class TrainConfig:
     """Keep tensors with the channels last, which GPUs compute faster in low precision."""
     compile: bool = False
     """torch.compile: minutes at the start, for less time a step."""
+    compile_mode: Literal["default", "reduce-overhead", "max-autotune"] = "default"
+    """reduce-overhead: with CUDA graphs. max-autotune: with a search for the fastest kernels."""
+    cuda_graph: bool = False
+    """Forward and backward pass as two CUDA graphs: for deep, narrow networks, whose many small kernels take longer to
+    start than to run. Holds the memory of a step for the whole run."""
+    tf32: bool | None = None
+    """float32 sums of 10-bit products on tensor cores; None: PyTorch's default (convolutions, not matrix products)."""
+    cudnn_benchmark: bool = True
+    """Time the algorithms of each convolution once for each shape, and take the fastest (GPU)."""
+    sharding: Literal["ddp", "fsdp"] = "ddp"
+    """ddp: the network whole on each rank. fsdp: each rank keeps a share of weights, gradients and momenta (FSDP2)."""
+    timeout_minutes: PositiveFloat | None = 30.0
+    """Longest time for a step, compilation included: past it the stacks of all threads go to `stacks.<rank>.txt`, and
+    ranks that wait for another give up a quarter later. None: not watched."""
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Also keep an exponential moving average of the weights, and test and use that one; None: no."""
     batch_norm: Literal["train", "frozen", "partial", "sync"] = "train"
