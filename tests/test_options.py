@@ -71,6 +71,13 @@ ELSEWHERE = {
     "train.checkpoint_minutes": "engine/test_train.py::test_checkpoints_by_the_clock",
     "train.keep": "engine/test_train.py::test_options_of_a_recipe_train_together",
     "train.log_every": "engine/test_train.py::test_log_lines_come_as_often_as_asked",
+    "optim.fused": "engine/test_optim.py::test_one_kernel_for_all_weights_where_it_is_asked_for",
+    "train.compile_mode": "engine/test_step.py::test_modes_of_the_compiler",
+    "train.cuda_graph": "engine/test_graphs.py::test_a_captured_step_is_the_same_step",
+    "train.tf32": "engine/test_switches.py::test_tf32_and_the_search_for_algorithms",
+    "train.cudnn_benchmark": "engine/test_switches.py::test_tf32_and_the_search_for_algorithms",
+    "train.sharding": "engine/test_spread.py::test_shards_train_as_whole_networks_do",
+    "train.timeout_minutes": "engine/test_watch.py::test_a_rank_that_stops_is_found_by_both",
     "train.precise_bn_batches": "engine/test_train.py::test_precise_statistics_are_taken_before_each_look",
 }
 """Option -> the test below tests/ that fails without it."""
