@@ -15,6 +15,7 @@ from videonet.commands import (
     check_videos,
     doctor,
     download,
+    explain,
     export,
     extract,
     index,
@@ -44,6 +45,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "test": (test, "multi-view test of a checkpoint"),
     "extract": (extract, "features of clips"),
     "predict": (predict, "what is in these videos?"),
+    "explain": (explain, "where a network looks in a video"),
     "export": (export, "a network as one .onnx or .pt2 file"),
     "index": (index, "frames, times and sizes of all videos, and which are broken"),
     "check-videos": (check_videos, "decode every frame of all videos, and say which are damaged"),
@@ -71,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.decode.reader import BackendMissing, VideoError
     from videonet.engine.checkpoint import CheckpointError
     from videonet.engine.dist import DeviceError
+    from videonet.engine.explain import ExplainError
     from videonet.engine.exported import ExportError
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
@@ -79,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     setup_logging(quiet=arguments.quiet or os.environ.get("RANK", "0") != "0")  # one rank speaks for all
     wrong_input = (
-        BackendMissing, CheckpointError, ConfigError, DeviceError, ExportError, LedgerError, ListError, OutputError,
-        TrainingError, VideoError, WeightsError,
+        BackendMissing, CheckpointError, ConfigError, DeviceError, ExplainError, ExportError, LedgerError, ListError,
+        OutputError, TrainingError, VideoError, WeightsError,
     )  # fmt: skip
     try:
         return COMMANDS[arguments.command][0].run(arguments, rest)

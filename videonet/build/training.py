@@ -120,9 +120,7 @@ def build_train_views(config: Config, preprocessing: Preprocessing, class_names:
         augment.erase,
     )  # fmt: skip
     if preprocessing.pixels == "yuv" and not photometric.idle:
-        raise ConfigError(
-            ["clip.pixels=yuv finishes clips on the device: no colour jitter, randaugment, erase"]
-        )
+        raise ConfigError(["clip.pixels=yuv finishes clips on the device: no colour jitter, randaugment, erase"])
     geometry = augment.crop, augment.area, augment.aspect, augment.short_side
     return TrainViews(preprocessing, *geometry, flip, config.train.clips_per_video, augment.pad, photometric)
 

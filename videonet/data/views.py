@@ -105,8 +105,14 @@ class TestViews:
             indices = clips.dense_uniform(ticks, p.frames, p.stride, self.clips, p.short)
         else:
             indices = clips.segment_uniform(ticks, p.frames, self.clips)
-        indices = clips.reorder(indices, self.order, rng)
-        if p.fit == "letterbox":
-            return ViewPlan(indices, (transforms.centred_letterbox(frame, p.crop),), (Box(0, 0, p.crop, p.crop),))
-        emit = transforms.short_side_resize(frame, p.short_side)
-        return ViewPlan(indices, (emit,), tuple(transforms.uniform_crops(emit.size, p.crop, self.crops)))
+        emit, crops = fixed_geometry(p, frame, self.crops)
+        return ViewPlan(clips.reorder(indices, self.order, rng), (emit,), crops)
+
+
+def fixed_geometry(preprocessing: Preprocessing, frame: Size, crops: int) -> tuple[Spatial, tuple[Box, ...]]:
+    """How a frame of the source is resized, and the crops that are cut out of it; a letterbox has but one."""
+    p = preprocessing
+    if p.fit == "letterbox":
+        return transforms.centred_letterbox(frame, p.crop), (Box(0, 0, p.crop, p.crop),)
+    emit = transforms.short_side_resize(frame, p.short_side)
+    return emit, tuple(transforms.uniform_crops(emit.size, p.crop, crops))
