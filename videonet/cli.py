@@ -17,6 +17,7 @@ from videonet.commands import (
     compare_results,
     doctor,
     download,
+    explain,
     export,
     extract,
     index,
@@ -53,6 +54,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "verify-features": (verify_features, "are extracted features whole, and what was written?"),
     "probe": (probe, "how good are features? a linear probe and nearest neighbours"),
     "predict": (predict, "what is in these videos?"),
+    "explain": (explain, "where a network looks in a video"),
     "compare": (compare, "runs beside each other: settings, figures, curves"),
     "export": (export, "a network as one .onnx or .pt2 file"),
     "index": (index, "frames, times and sizes of all videos, and which are broken"),
@@ -81,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from videonet.decode.reader import BackendMissing, VideoError
     from videonet.engine.checkpoint import CheckpointError
     from videonet.engine.dist import DeviceError
+    from videonet.engine.explain import ExplainError
     from videonet.engine.exported import ExportError
     from videonet.engine.files import OutputError
     from videonet.engine.log import setup_logging
@@ -91,8 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     setup_logging(quiet=arguments.quiet or os.environ.get("RANK", "0") != "0")  # one rank speaks for all
     wrong_input = (
-        BackendMissing, CheckpointError, ConfigError, DeviceError, ExportError, LedgerError, ListError, OutputError,
-        ResultsError, TrackerError, TrainingError, VideoError, WeightsError,
+        BackendMissing, CheckpointError, ConfigError, DeviceError, ExplainError, ExportError, LedgerError, ListError,
+        OutputError, ResultsError, TrackerError, TrainingError, VideoError, WeightsError,
     )  # fmt: skip
     try:
         return COMMANDS[arguments.command][0].run(arguments, rest)

@@ -57,7 +57,7 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         logger.info("exporting %s: seconds to minutes, by its depth", stored.config.model.name)
         export(file, a.format, _folded(network, stored) if a.fold else network, _card(stored, a))
         file.flush()
-        logger.info("%.1f MB written", file.tell() / 1e6)
+        logger.info("%.1f MB written", Path(file.name).stat().st_size / 1e6)
         if a.check:
             _check(Path(file.name), a.format, network, stored, a.check, a.limit)
     takes = "uint8 clips, normalised inside" if a.input == "uint8" else "float32 clips, normalised before"

@@ -1,4 +1,4 @@
-"""`videonet predict`: the most probable classes of each video."""
+"""`videonet predict`: the most probable classes of each video, or of each window of it, or of a stream as it comes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,42 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     add_opts(parser)
-    parser.add_argument("video", nargs="+", help="files, folders or lists")
-    parser.add_argument(
-        "--checkpoint", required=True, metavar="FILE", help="a checkpoint, or what videonet export made"
-    )
+    parser.add_argument("video", nargs="*", help="files, folders or lists; - reads a video stream from standard input")
+    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="a checkpoint, or an exported network")
     parser.add_argument("--trust-pt2", action="store_true", help="read a .pt2 file, which could run its author's code")
     parser.add_argument("--topk", type=positive, default=5, help="classes shown (default 5)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON; of windows an object a line")
+    parser.add_argument(
+        "--camera", metavar="NAME", help="a camera's number or name, or the URL of a stream (rtsp://...)"
+    )
+    windows = parser.add_argument_group("windows over time")
+    windows.add_argument("--windows", metavar="HOP", help="predict every HOP, 0.5s or 8f (a stream: by default 1s)")
+    windows.add_argument(
+        "--window-seconds", type=float, metavar="S", help="length of a window, for models of the segment sampler"
+    )
+    windows.add_argument("--crops", type=int, choices=(1, 3), default=1, help="views in space of a window (default 1)")
+    windows.add_argument("--table", metavar="FILE", help="all windows as .csv or .json")
+    windows.add_argument("--plot", metavar="PNG", help="a picture of the probabilities over time")
+    windows.add_argument("--overlay", metavar="MP4", help="the video with the classes drawn below it")
 
 
 def run(a: argparse.Namespace, words: list[str]) -> int:
-    """2 when any video could not be read. Raises ConfigError, ListError, CheckpointError or DeviceError."""
+    """2 when any video could not be read. Raises ConfigError, ListError, OutputError, or where the network is wrong."""
+    from videonet.commands.rolling import over_files, over_stream
+    from videonet.config import ConfigError
+
+    live = a.camera is not None or a.video == ["-"]
+    outputs = [flag for flag in ("table", "plot", "overlay") if getattr(a, flag)]
+    if bool(a.camera) == bool(a.video):
+        raise ConfigError(["name videos, - for standard input, or --camera"])
+    if outputs and (live or not a.windows or len(a.video) > 1):
+        raise ConfigError([f"--{outputs[0]} is of one video file, in windows: add --windows 1s"])
+    if live:
+        return over_stream(a)
+    return over_files(a) if a.windows else _whole(a)
+
+
+def _whole(a: argparse.Namespace) -> int:
     import json
 
     from videonet import build

@@ -121,9 +121,14 @@ class TestViews:
         else:
             indices = clips.segment_at(ticks, p.frames, places)
         indices = clips.reorder(indices, self.order, rng, places)
-        if p.fit == "letterbox":
-            emit, crops = transforms.centred_letterbox(frame, p.crop), [Box(0, 0, p.crop, p.crop)]
-        else:
-            emit = transforms.short_side_resize(frame, p.short_side)
-            crops = transforms.uniform_crops(emit.size, p.crop, self.crops)
-        return ViewPlan(indices, (emit,), tuple(crops), cut_later=self.cut_later)
+        emit, crops = fixed_geometry(p, frame, self.crops)
+        return ViewPlan(indices, (emit,), crops, cut_later=self.cut_later)
+
+
+def fixed_geometry(preprocessing: Preprocessing, frame: Size, crops: int) -> tuple[Spatial, tuple[Box, ...]]:
+    """How a frame of the source is resized, and the crops that are cut out of it; a letterbox has but one."""
+    p = preprocessing
+    if p.fit == "letterbox":
+        return transforms.centred_letterbox(frame, p.crop), (Box(0, 0, p.crop, p.crop),)
+    emit = transforms.short_side_resize(frame, p.short_side)
+    return emit, tuple(transforms.uniform_crops(emit.size, p.crop, crops))

@@ -35,7 +35,11 @@ def predictions(
         failure.path: Prediction(failure.path, (), failure.reason) for failure in evaluation.failures
     }
     for index, probabilities in zip(evaluation.indices.tolist(), evaluation.probabilities, strict=True):
-        order = np.argsort(-probabilities, kind="stable")[:k]
-        top = tuple((class_names[i], float(probabilities[i])) for i in order)
-        found[items[index].path] = Prediction(items[index].path, top)
+        found[items[index].path] = Prediction(items[index].path, top_classes(probabilities, class_names, k))
     return [found[item.path] for item in items]
+
+
+def top_classes(probabilities: np.ndarray, class_names: Sequence[str], k: int) -> tuple[tuple[str, float], ...]:
+    """At most `k` (name, probability) of (K,), the most probable first."""
+    order = np.argsort(-probabilities, kind="stable")[:k]
+    return tuple((class_names[i], float(probabilities[i])) for i in order)
