@@ -41,6 +41,7 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     from videonet.engine.explain import ExplainError, Mapped, explain
     from videonet.engine.exported import kind_of
     from videonet.engine.files import OutputError
+    from videonet.engine.loss import activation
 
     out = Path(a.out)
     if out.suffix not in (".png", ".mp4"):
@@ -57,7 +58,9 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     views = sample.views if sample.finish is None else sample.finish(sample.views)
     with ranks(stored.config.device) as here:
         network = cast(Mapped, stored.network(here.device).eval())
-        found = explain(network, views, stored.preprocessing, here.device, target, a.stage)
+        found = explain(
+            network, views, stored.preprocessing, here.device, target, a.stage, activation(stored.config.optim.loss)
+        )
     frames = views.permute(0, 2, 3, 4, 1).numpy()  # (V, T, S, S, 3)
     name = stored.class_names[found.target]
     (_sheet if out.suffix == ".png" else _film)(out, a.video, frames, found, name, sample.seconds)

@@ -26,6 +26,7 @@ from videonet.engine.dist import ranks
 from videonet.engine.encode import VideoWriter
 from videonet.engine.files import OutputError, atomic
 from videonet.engine.log import logger, track
+from videonet.engine.loss import activation
 from videonet.engine.predict import top_classes
 from videonet.engine.sliding import Hop, Span, predict_windows, span_at, stride_of, table
 
@@ -67,8 +68,9 @@ class Roller:
     def _run(self, found: Iterable[Window], crops: Sequence, together: int) -> Iterator[Span]:
         stored = self._stored
         return predict_windows(
-            self._network, found, crops, stored.preprocessing, self._device, stored.precision, together
-        )
+            self._network, found, crops, stored.preprocessing, self._device, stored.precision, together,
+            activation(stored.config.optim.loss),
+        )  # fmt: skip
 
 
 def over_files(a: argparse.Namespace) -> int:

@@ -18,6 +18,9 @@ from torch import Tensor
 
 from videonet.data.preprocessing import Preprocessing
 
+from .analysis import average_views
+from .loss import Activation
+
 
 class Mapped(Protocol):
     """A network with named feature maps."""
@@ -54,8 +57,10 @@ def explain(
     device: torch.device,
     target: int | None = None,
     stage: str | None = None,
+    activation: Activation = "softmax",
 ) -> Explanation:
-    """uint8 views (V, 3, T, S, S), one at a time. `target`: None for the most probable class; `stage`: the last map.
+    """uint8 views (V, 3, T, S, S), one at a time. `target`: None for the most probable class; `stage`: None
+    for the last map; `activation`: of the loss that the model was trained with.
 
     Raises ExplainError for a stage without a map.
     """
@@ -63,7 +68,7 @@ def explain(
     clips = [preprocessing.normalise(view[None].to(device)) for view in views]
     with torch.no_grad():
         logits = torch.cat([network.embed(clip, ("logits",))["logits"] for clip in clips])
-    shares = logits.double().softmax(dim=1).mean(dim=0)
+    shares = average_views(logits.float().cpu().numpy()[None], activation=activation)[0]  # (K,)
     target = int(shares.argmax()) if target is None else target
     maps = torch.cat([grad_cam(network, clip, stage, target) for clip in clips])
     heat = over_frames(maps, preprocessing.frames, preprocessing.crop)

@@ -18,7 +18,9 @@ from videonet.data.preprocessing import Preprocessing
 from videonet.data.transforms import Box
 from videonet.data.windows import Window
 
+from .analysis import average_views
 from .forward import run_views
+from .loss import Activation
 from .predict import top_classes
 
 
@@ -83,14 +85,18 @@ def predict_windows(
     device: torch.device,
     precision: str,
     together: int,
+    activation: Activation = "softmax",
 ) -> Iterator[Span]:
-    """One span a window, in order; `together` windows at a time. `crops` are cut from the frames and averaged."""
+    """One span a window, in order; `together` windows at a time. `crops` are cut from the frames and averaged.
+
+    activation: of the loss that the model was trained with, see `videonet.engine.loss`.
+    """
     network.eval()
     windows = iter(windows)
     while some := list(islice(windows, together)):
         views = torch.stack([torch.stack([_cut(window.frames, crop) for crop in crops]) for window in some])
         logits = run_views(network, views, preprocessing, device, precision, len(crops) * together)  # (B, V, K)
-        probabilities = logits.double().softmax(dim=2).mean(dim=1).float().numpy()
+        probabilities = average_views(logits.numpy(), activation=activation)
         for window, row in zip(some, probabilities, strict=True):
             yield Span(window.start_seconds, window.stop_seconds, row)
 
