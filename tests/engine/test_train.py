@@ -250,3 +250,20 @@ def test_early_stop(tiny, tmp_path):
     words = ["train.epochs=50", "train.early_stop=2", "optim.lr=1e-9"]
     assert train(*tiny, *words, f"output_dir={tmp_path}") == 0
     assert last(tmp_path).epoch < 10
+
+
+def test_steps_are_not_timed_with_the_validation_before_them(tiny, tmp_path, monkeypatch):
+    """On a clock of its own: an hour for each validation, no time for anything else."""
+    now = [0.0]
+    monkeypatch.setattr("videonet.engine.clock.time.perf_counter", lambda: now[0])
+    validate = Trainer._validate
+
+    def slowly(self, log):
+        now[0] += 3600
+        return validate(self, log)
+
+    monkeypatch.setattr(Trainer, "_validate", slowly)
+    assert train(*tiny, "data.workers=0", f"output_dir={tmp_path / 'run'}") == 0
+    rows = [row for row in read_rows(tmp_path / "run" / "train.jsonl") if row["kind"] == "train"]
+    assert {row["epoch"] for row in rows} == {0, 1}
+    assert {row["seconds_data"] for row in rows} == {0.0}

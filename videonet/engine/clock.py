@@ -16,6 +16,11 @@ class Clock:
         self._cuda = device.type == "cuda"
         self._marks: list[tuple[str, float | torch.cuda.Event]] = []
 
+    def begin(self, part: str) -> None:
+        """As `start`, and what was not read is forgotten: an epoch's steps begin after the test of the one before."""
+        self._marks = []
+        self.start(part)
+
     def start(self, part: str) -> None:
         """From now on time counts for `part`; no wait for the device."""
         mark: float | torch.cuda.Event = time.perf_counter()

@@ -145,7 +145,7 @@ class Trainer:
         spent = dict.fromkeys(PARTS, 0.0)
         self._window.begin()
         self._watch.alive()
-        self.step.clock.start("data")
+        self.step.clock.begin("data")
         batches = track(
             self.loader, steps - first, f"epoch {epoch + 1}/{self.plan.epochs}", "steps", shown=self.ranks.first
         )
