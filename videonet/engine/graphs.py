@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .forward import autocast
+from .spread import unmoved
 
 
 class GraphError(ValueError):
@@ -35,14 +36,8 @@ class Captured(nn.Module):
 
     def __init__(self, network: nn.Module, precision: str, sample: torch.Tensor) -> None:
         super().__init__()
-        buffers = list(network.buffers())
-        before = [buffer.clone() for buffer in buffers]
-        devices = [sample.device] if sample.is_cuda else []
-        with torch.random.fork_rng(devices):
+        with unmoved(network):
             self._graphed = torch.cuda.make_graphed_callables(_Pass(network, precision), (sample.clone(),))
-        with torch.no_grad():
-            for buffer, old in zip(buffers, before, strict=True):
-                buffer.copy_(old)
         self._shape = sample.shape
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,8 @@ sharded or not, goes on from.
 from __future__ import annotations
 
 import copy
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -28,6 +29,31 @@ def data_parallel(network: nn.Module, ranks: Ranks, static_graph: bool) -> nn.Mo
     """Whole on each rank; gradients are views of what is summed, so that there is one copy of them."""
     devices = [ranks.device.index] if ranks.device.type == "cuda" else None
     return DistributedDataParallel(network, devices, gradient_as_bucket_view=True, static_graph=static_graph)
+
+
+def rehearse(network: nn.Module, run: Callable[[], None]) -> None:
+    """Forward and backward passes before the first step, which leave statistics and random numbers as they are.
+
+    DDP sums gradients in other portions in its first pass (in two, of a static graph) than later on. Over three ranks
+    and more that rounds differently (not over two, where a + b is b + a), and a run that was resumed would not end
+    bit-equal to one that was not.
+    """
+    with unmoved(network):
+        for _ in range(2):
+            run()
+
+
+@contextmanager
+def unmoved(network: nn.Module) -> Iterator[None]:
+    """Statistics of norms and random numbers are after the block what they were before."""
+    buffers = list(network.buffers())
+    before = [buffer.clone() for buffer in buffers]
+    devices = list({buffer.device for buffer in buffers if buffer.is_cuda})
+    with torch.random.fork_rng(devices):
+        yield
+    with torch.no_grad():
+        for buffer, old in zip(buffers, before, strict=True):
+            buffer.copy_(old)
 
 
 def unsynced(network: nn.Module, more_to_come: bool) -> AbstractContextManager[None]:

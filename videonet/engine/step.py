@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +24,7 @@ from .graphs import Captured
 from .loss import Loss
 from .mix import Mix
 from .optim import set_rate
-from .spread import Shards, data_parallel, gathered, load_optimizer, load_whole, unsynced
+from .spread import Shards, data_parallel, gathered, load_optimizer, load_whole, rehearse, unsynced
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,20 @@ class Step:
         if self.ranks.world > 1 and self.shards is None:
             # a static graph goes neither with `no_sync` in its first step nor with the compiler's splitting of buckets
             network = data_parallel(network, self.ranks, recipe.accumulate == 1 and not recipe.compile)
+        self._wrapper = network
         self._network = torch.compile(network, mode=recipe.compile_mode) if recipe.compile else network
+        if self.ranks.world > 2 and self.shards is None:
+            rehearse(self.model, self._rehearsal(sample))
+            self.optimizer.zero_grad(set_to_none=True)
         return network
+
+    def _rehearsal(self, sample: torch.Tensor) -> Callable[[], None]:
+        def run() -> None:
+            with autocast(sample.device, self.recipe.precision):
+                logits = self._network(sample)
+            logits.float().sum().backward()
+
+        return run
 
     def train(self) -> None:
         """Training mode, but for what is frozen."""
@@ -137,11 +149,10 @@ class Step:
         self.optimizer.zero_grad(set_to_none=True)
         total, right = torch.zeros((), device=clips.device), torch.zeros((), device=clips.device)
         pieces = list(zip(clips.chunk(recipe.accumulate), targets.chunk(recipe.accumulate), strict=True))
-        if self._wrapper is None:
-            self._wrapper = self._spread(pieces[0][0])
+        wrapper = self._wrapper or self._spread(pieces[0][0])
         for number, (some, theirs) in enumerate(pieces, 1):
             share = len(some) / len(clips)
-            with unsynced(self._wrapper, number < len(pieces)):
+            with unsynced(wrapper, number < len(pieces)):
                 clock.start("forward")
                 with autocast(clips.device, recipe.precision):
                     logits = self._network(some).float()
