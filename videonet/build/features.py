@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from videonet.engine.features.actionformer import ActionFormerFiles
 from videonet.engine.features.embed import Wanted
 from videonet.engine.features.events import Extractor
 from videonet.engine.features.formats import FORMATS, ONLY_VECTORS, FeatureFiles
+from videonet.engine.files import file_sha256
 from videonet.models.create import Network
 
 from .data import build_opener
@@ -89,11 +89,9 @@ def feature_settings(
     order: FeatureOrder, config: Config, preprocessing: Preprocessing, checkpoint: Path, device: torch.device
 ) -> dict[str, Any]:
     """All that the rows depend on but the videos: what a resume must find unchanged."""
-    with checkpoint.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     hop = order.hop or Hop(ticks=1)
     return {
-        "checkpoint_sha256": digest,
+        "checkpoint_sha256": file_sha256(checkpoint),
         "model": config.model.name,
         "features": list(order.wanted.features),
         "pool": order.wanted.pool,

@@ -82,15 +82,16 @@ def _card(stored: Stored, a: argparse.Namespace) -> Card:
     import torch
 
     import videonet
-    from videonet.engine.export import sha256, without_paths
+    from videonet.engine.export import without_paths
     from videonet.engine.exported import Card
+    from videonet.engine.files import file_sha256
 
     return Card(
         input=a.input,
         preprocessing=stored.preprocessing,
         class_names=tuple(stored.class_names),
         settings=without_paths(stored.in_file),
-        checkpoint_sha256=sha256(Path(a.checkpoint)),
+        checkpoint_sha256=file_sha256(Path(a.checkpoint)),
         folded=a.fold,
         versions={"videonet": videonet.__version__, "torch": torch.__version__},
     )

@@ -32,7 +32,7 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
     from videonet.engine.files import atomic, file_sha256, keep_old, write_json
     from videonet.engine.log import logger
     from videonet.engine.loss import activation
-    from videonet.engine.probe import probe, summarise_probe
+    from videonet.engine.probe_time import probe, summarise_probe
     from videonet.report.charts import probe_time
     from videonet.report.figures import to_png
 

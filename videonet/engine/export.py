@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import torch
@@ -148,9 +146,3 @@ def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
         section, _, name = setting.rpartition(".")
         (tree.get(section, {}) if section else tree).pop(name, None)
     return tree
-
-
-def sha256(path: Path) -> str:
-    """Of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,7 +13,7 @@ from videonet.data.dataset import VideoDataset
 from videonet.data.preprocessing import Preprocessing
 from videonet.data.views import TestViews
 from videonet.decode.reader import Opener
-from videonet.engine.probe import ORDERS, probe, summarise_probe
+from videonet.engine.probe_time import ORDERS, probe, summarise_probe
 
 
 @pytest.fixture(scope="module")
