@@ -74,6 +74,7 @@ def test_one_rank_alone_writes_and_tells(tmp_path):
 
 def test_a_tracker_that_fails_is_named_and_left_out(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr("videonet.engine.log.logger.propagate", True)
+    monkeypatch.setattr("videonet.engine.log.logger.handlers", [])  # those that earlier runs in this process left
     good, bad = Spy(), Spy(fails_at=1)
     log = RunLog(tmp_path, [bad, good], {"seed": 1})
     for step in range(3):
