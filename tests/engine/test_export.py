@@ -7,7 +7,9 @@ import torch
 
 from tests.engine.fresh import write_checkpoint
 from videonet.cli import main
-from videonet.engine.export import compare
+from videonet.config.schema import ClipConfig
+from videonet.data.preprocessing import Preprocessing
+from videonet.engine.export import FromPixels, compare
 from videonet.engine.exported import ExportError, open_exported
 
 CPU = torch.device("cpu")
@@ -120,3 +122,14 @@ def test_what_cannot_be_read_is_said(exported, checkpoint, tmp_path, capsys):
     ):
         assert main(words) == 2
         assert message in capsys.readouterr().err
+
+
+def test_tracing_leaves_the_normalisation_as_it_is():
+    """Numbers that are kept for later must not be those that a tracer puts in their place."""
+    preprocessing = Preprocessing(**vars(ClipConfig(mean=(0.11, 0.12, 0.13), std=(0.21, 0.22, 0.23))))
+    clips = torch.randint(0, 256, (1, 3, 2, 4, 4), dtype=torch.uint8)
+    program = torch.export.export(FromPixels(torch.nn.Identity(), preprocessing), (clips,))
+    shape = (3, 1, 1, 1)
+    right = (clips / 255 - torch.tensor(preprocessing.mean).view(shape)) / torch.tensor(preprocessing.std).view(shape)
+    torch.testing.assert_close(preprocessing.normalise(clips), right)
+    torch.testing.assert_close(program.module()(clips), right)

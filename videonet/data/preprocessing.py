@@ -76,8 +76,15 @@ class Preprocessing:
         return x.div_(_levels(self.std, x.device))
 
 
-@functools.cache
 def _levels(shares: tuple[float, float, float], device: torch.device) -> torch.Tensor:
-    """float32 (3, 1, 1, 1), of 255. Kept on the device: a copy of three numbers would wait for all that runs there."""
+    """float32 (3, 1, 1, 1), of 255."""
+    return _new_levels(shares, device) if torch.compiler.is_compiling() else _kept_levels(shares, device)
+
+
+def _new_levels(shares: tuple[float, float, float], device: torch.device) -> torch.Tensor:
     with torch.inference_mode(False):
         return torch.tensor(shares, device=device).view(3, 1, 1, 1) * 255.0
+
+
+_kept_levels = functools.cache(_new_levels)
+"""Kept on the device: a copy of three numbers would wait for all that runs there. Not what a tracer makes in its place."""
