@@ -87,4 +87,4 @@ def _new_levels(shares: tuple[float, float, float], device: torch.device) -> tor
 
 
 _kept_levels = functools.cache(_new_levels)
-"""Kept on the device: a copy of three numbers would wait for all that runs there. Not what a tracer makes in its place."""
+"""Kept on the device: a copy of three numbers would wait for all that runs there. Never what a tracer makes of it."""
