@@ -306,7 +306,7 @@ def test_workers_end_with_their_program(demo_data, tmp_path, kind, end):
     pids = [int(word) for word in program.stdout.readline().split()]
     assert len(pids) == 2
     os.killpg(program.pid, end) if end == signal.SIGINT else program.kill()
-    _, messages = program.communicate(timeout=20)
+    _, messages = program.communicate(timeout=60)
     assert gone(pids)
     if end == signal.SIGINT:
         assert messages.rstrip().endswith("KeyboardInterrupt")
