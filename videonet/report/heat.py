@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_MOST = 0.65  # share of the colour where the heat is 1
+_MOST = 0.75  # share of the colour where the heat is 1
 
 
 def heated(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
@@ -14,6 +14,6 @@ def heated(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
     if heat.shape != frames.shape[:3] or frames.dtype != np.uint8:
         raise ValueError(f"heat {heat.shape} is not of the size of the frames, {frames.dtype} {frames.shape}")
     grey = frames @ np.array([0.299, 0.587, 0.114])
-    colour = 255 * matplotlib.colormaps["turbo"](0.15 + 0.8 * heat)[..., :3]
-    share = _MOST * np.clip(1.6 * heat, 0, 1)[..., None]
+    colour = 255 * matplotlib.colormaps["turbo"](0.2 + 0.75 * heat)[..., :3]
+    share = _MOST * heat[..., None]
     return ((1 - share) * grey[..., None] + share * colour).round().astype(np.uint8)
