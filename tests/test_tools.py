@@ -1,8 +1,11 @@
+import json
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.engine.fresh import write_checkpoint
 
 TOOLS = Path(__file__).parents[1] / "tools"
 
@@ -40,3 +43,18 @@ def test_images_are_videos_of_one_frame(tmp_path, monkeypatch):
     assert stopped.value.code == 0
     results = (tmp_path / "run" / "results.json").read_text()
     assert '"top1": 1.0' in results
+
+
+def test_bench_infer_compares_ways_on_real_decoding(demo_data, tmp_path, monkeypatch, capsys):
+    checkpoint = write_checkpoint(tmp_path / "fresh.pt")
+    words = ["--videos", str(demo_data / "test"), "--checkpoint", str(checkpoint), "--clips", "3", "--calibrate", "2",
+             "--threads", "1", "--repeats", "2", "--ways", "eager", "folded", "bf16 weights", "--markdown"]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["bench_infer", *words])
+    runpy.run_path(str(TOOLS / "bench_infer.py"), run_name="__main__")
+    said, _, table = capsys.readouterr().out.partition("| way ")
+    rows = {row["way"]: row for row in map(json.loads, said.splitlines())}
+    assert "| folded |" in table
+    assert rows["eager"]["to_eager"] == 1
+    assert rows["eager"]["largest_difference"] == 0 < rows["folded"]["largest_difference"] < 1e-5
+    assert rows["folded"]["largest_difference"] < rows["bf16 weights"]["largest_difference"] < 0.1
+    assert rows["folded"]["same_top"] == rows["folded"]["clips"] == 3

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import logging
 import os
 import tempfile
 import time
@@ -53,9 +54,9 @@ def main() -> None:
         clips = _clips(a, preprocessing)
         if not a.checkpoint:
             _set_statistics(network, preprocessing, clips[: a.calibrate])
-        for threads in a.threads:
-            torch.set_num_threads(threads)
-            with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder:
+            for threads in a.threads:
+                torch.set_num_threads(threads)
                 ways = _ways(network, preprocessing, clips[: a.calibrate], a.ways, Path(folder))
                 rows += _measure(name, ways, preprocessing, clips[a.calibrate :], threads, a)
     if a.markdown:
@@ -177,6 +178,9 @@ def _quantised(path: Path, calibration: Tensor, folder: Path) -> Path:
             return None if clip is None else {"clips": clip.numpy()}
 
     prepared, quantised = folder / "prepared.onnx", folder / "int8.onnx"
+    if quantised.exists():
+        return quantised
+    logging.getLogger().setLevel(logging.ERROR)  # it warns of every normalisation that is left
     quant_pre_process(path, prepared)
     quantize_static(prepared, quantised, Clips(), quant_format=QuantFormat.QDQ, per_channel=True)
     return quantised

@@ -1,5 +1,6 @@
 """Exported files: the logits of the checkpoint, what they tell of themselves, and who may read them."""
 
+import io
 import json
 
 import pytest
@@ -9,7 +10,7 @@ from tests.engine.fresh import write_checkpoint
 from videonet.cli import main
 from videonet.config.schema import ClipConfig
 from videonet.data.preprocessing import Preprocessing
-from videonet.engine.export import FromPixels, compare
+from videonet.engine.export import FromPixels, compare, export
 from videonet.engine.exported import ExportError, open_exported
 
 CPU = torch.device("cpu")
@@ -107,6 +108,17 @@ def test_a_difference_that_is_no_number_passes_no_limit(exported, tmp_path):
     assert compare(broken, network, [batch], CPU, 8).largest_difference == float("inf")
     with pytest.raises(ExportError, match="nothing was compared"):
         compare(broken, network, [], CPU, 8)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "pt2"])
+def test_a_network_that_the_exporter_cannot_take_is_said(kind, exported):
+    class Fickle(torch.nn.Module):
+        def forward(self, x):
+            return x.mean(dim=(2, 3, 4)) if x.mean() > 0 else x[:, :, 0, 0, 0]
+
+    card = open_exported(exported["onnx"], "onnx").card
+    with pytest.raises(ExportError, match=r"cannot take iresnet3d50 with batches of any size: .*"):
+        export(io.BytesIO(), kind, Fickle(), card)
 
 
 def test_what_cannot_be_read_is_said(exported, checkpoint, tmp_path, capsys):

@@ -24,7 +24,8 @@ class VideoWriter:
         rate = max(Fraction(fps).limit_denominator(1001), Fraction(1, 1001))
         self._stream = self._output.add_stream("libx264", rate=rate)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
-        self._stream.options = {"crf": str(crf), "preset": "veryfast"}
+        # Without B-frames the last frame is stored last, and an mp4 keeps how long that one stays.
+        self._stream.options = {"crf": str(crf), "preset": "veryfast", "bf": "0"}
         context = self._stream.codec_context
         context.time_base = self._stream.time_base = Fraction(1, TICKS)
         context.colorspace, context.color_range = Colorspace.SMPTE170M, ColorRange.MPEG
