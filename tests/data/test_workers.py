@@ -278,12 +278,13 @@ def test_batches_are_not_read_far_ahead(faulty):
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from tests.data.faults import TEST, faulty_open
 from videonet.data.dataset import VideoDataset
 from videonet.data.lists import VideoItem
 from videonet.data.loader import TestSampler, make_loader
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
     path, workers_kind = sys.argv[1:]
     dataset = VideoDataset([VideoItem("a", path, 0)] * 400, TEST, open_video=faulty_open)
     loader = make_loader(dataset, TestSampler(400, 1), 2, kind=workers_kind)
@@ -306,7 +307,7 @@ def test_workers_end_with_their_program(demo_data, tmp_path, kind, end):
     pids = [int(word) for word in program.stdout.readline().split()]
     assert len(pids) == 2
     os.killpg(program.pid, end) if end == signal.SIGINT else program.kill()
-    _, messages = program.communicate(timeout=60)
+    _, messages = program.communicate(timeout=20)
     assert gone(pids)
     if end == signal.SIGINT:
         assert messages.rstrip().endswith("KeyboardInterrupt")
