@@ -60,6 +60,7 @@ def _file(path: Path, a: argparse.Namespace, rng: np.random.Generator) -> Times:
     """Check and time every way on one file; print its JSON line."""
     with open_video(path) as video:
         info = video.info
+    runs: list[dict[str, Callable[[], object]]]
     if a.views:
         views = TestViews(preprocessing(a.frames, a.stride, 224, 256), 10, 3)
         views_ways = [way for way in VIEWS_WAYS if _usable(way.name, way.needs)]
