@@ -70,7 +70,7 @@ def run(a: argparse.Namespace, words: list[str]) -> int:
         model = build.restore_model(checkpoint, config.model, preprocessing).to(here.device)
         parts = Parts(output_dir / "views.parts", {**identity, **_settings(config, listing.items)})
         parts.begin(here, a.resume)
-        if a.resume:
+        if parts.found.asked:
             logger.info("%d of %d videos are done already", len(parts.found.asked), len(listing.items))
         loader = build.build_test_loader(
             listing.items, preprocessing, test, config, here, views, frozenset(parts.found.asked)

@@ -11,6 +11,7 @@ import multiprocessing
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -87,11 +88,10 @@ class Streams:
     def _drive(self, worker: Worker, reading: _Reading, out: queue.Queue[Sample | Exception | None]) -> None:
         """Keep a worker busy; the life of a thread, whose last word is None."""
         try:
-            while (index := reading.next()) is not None:
-                for sample in self._samples(worker, index):
-                    out.put(sample)
-        except Closed:
-            pass  # nobody wants more
+            with suppress(Closed):  # nobody wants more
+                while (index := reading.next()) is not None:
+                    for sample in self._samples(worker, index):
+                        out.put(sample)
         except Exception as error:  # noqa: BLE001 - raised again where samples are taken
             out.put(error)
         finally:

@@ -21,13 +21,12 @@ from .formats import PARTS, Row, needed, part
 _BLOCK_BYTES = 32 << 20
 
 
-class Hdf5File:
-    """`features.h5`: a group a video (an id with slashes: groups in groups) with a data set a feature and "seconds"."""
+class _SingleFile:
+    """What both have in common: an array a feature and video until `close` puts them together."""
 
-    name = "features.h5"
+    name: str
 
     def __init__(self, folder: Path, features: Sequence[str]) -> None:
-        self._library = needed("h5py", "h5py")
         self._folder, self._features = folder, features
 
     def place(self, video_id: str, feature: str) -> Path:
@@ -35,6 +34,16 @@ class Hdf5File:
 
     def finish(self, video_id: str, seconds: np.ndarray) -> dict[str, str]:
         return dict.fromkeys(self._features, self.name)
+
+
+class Hdf5File(_SingleFile):
+    """`features.h5`: a group a video (an id with slashes: groups in groups) with a data set a feature and "seconds"."""
+
+    name = "features.h5"
+
+    def __init__(self, folder: Path, features: Sequence[str]) -> None:
+        super().__init__(folder, features)
+        self._library = needed("h5py", "h5py")
 
     def close(self, rows: Sequence[Row]) -> None:
         working = self._folder / PARTS.parent / self.name
@@ -58,21 +67,15 @@ class Hdf5File:
         return lambda position, feature: file[rows[position]["id"]][feature][()]
 
 
-class ParquetFile:
+class ParquetFile(_SingleFile):
     """`features.parquet`: a row a window: "id", "start_seconds", "stop_seconds" and a list of D numbers a feature."""
 
     name = "features.parquet"
 
     def __init__(self, folder: Path, features: Sequence[str]) -> None:
+        super().__init__(folder, features)
         self._arrow = needed("pyarrow", "pyarrow")
         self._parquet = needed("pyarrow.parquet", "pyarrow")
-        self._folder, self._features = folder, features
-
-    def place(self, video_id: str, feature: str) -> Path:
-        return part(video_id, feature)
-
-    def finish(self, video_id: str, seconds: np.ndarray) -> dict[str, str]:
-        return dict.fromkeys(self._features, self.name)
 
     def close(self, rows: Sequence[Row]) -> None:
         working = self._folder / PARTS.parent / self.name
