@@ -1,6 +1,9 @@
 """The embedded default data: deterministic, decodable, and labelled by motion alone."""
 
 import builtins
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -151,3 +154,18 @@ def test_missing_scikit_image_says_what_to_install(monkeypatch: pytest.MonkeyPat
 def test_spec_is_checked(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=field):
         DemoSpec(**{field: value})  # type: ignore[arg-type]  # one field of many types
+
+
+def test_every_process_writes_the_same_bytes(demo_data: Path, tmp_path: Path) -> None:
+    """With x264's assembly about half of the files differed from one process to the next."""
+    code = (
+        "import sys; from videonet.data.synthetic import DemoSpec, write_demo_videos\n"
+        "list(write_demo_videos(sys.argv[1], DemoSpec(train=2, val=1, test=2, frames=10, size=(48, 40))))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "again")], check=True, env=environment)
+    written = sorted(demo_data.glob("*/*/*.mp4"))
+    assert len(written) == 50
+    changed = [path.name for path in written
+               if path.read_bytes() != (tmp_path / "again" / path.relative_to(demo_data)).read_bytes()]  # fmt: skip
+    assert not changed

@@ -68,7 +68,7 @@ def test_different_videos_are_refused_unless_asked_for():
 
 @pytest.fixture(scope="module")
 def two_tests(trained, tmp_path_factory):
-    """The test of the trained network, and what its first view alone says."""
+    """The test of the trained network, and what its first view alone says, but for one video: of that, one is right."""
     folder = tmp_path_factory.mktemp("two")
     for name in ("a", "b"):
         (folder / name).mkdir()
@@ -76,7 +76,10 @@ def two_tests(trained, tmp_path_factory):
             shutil.copy(trained / file, folder / name)
     with np.load(folder / "b" / "views.npz") as stored:
         arrays = dict(stored)
+    labels, classes = arrays["labels"], arrays["probabilities"].shape[1]
+    right = arrays["probabilities"][0].argmax() == labels[0]
     arrays["probabilities"] = average_views(arrays["view_logits"][:, :1])
+    arrays["probabilities"][0] = np.eye(classes)[(labels[0] + right) % classes]
     np.savez(folder / "b" / "views.npz", **arrays)
     return folder / "a", folder / "b"
 
